@@ -1,0 +1,41 @@
+#include "message/envelope.h"
+
+void envelope_init(struct envelope *e, struct arena *arena)
+{
+    *e = (struct envelope){.arena = arena};
+}
+
+static struct str local_of(struct str address)
+{
+    while (address.length > 0 && address.data[address.length - 1] != '@')
+        address.length--;
+    return address;
+}
+
+static bool has(const struct envelope *e, struct str address, struct str host)
+{
+    for (const struct recipient *r = e->recipients; r != NULL; r = r->next)
+        if (str_equal(r->domain, host) && str_equal(local_of(r->address), local_of(address)))
+            return true;
+    return false;
+}
+
+bool envelope_add(struct envelope *e, const struct path *path, const struct rcpt_params *params)
+{
+    struct recipient *r;
+
+    if (has(e, path->address, path->host))
+        return false;
+    r = arena_new(e->arena, sizeof *r);
+    r->number = ++e->recipient_count;
+    r->address = path->address;
+    r->domain = path->host;
+    r->notify = params->notify;
+    r->orcpt = arena_str(e->arena, params->orcpt);
+    if (e->last != NULL)
+        e->last->next = r;
+    else
+        e->recipients = r;
+    e->last = r;
+    return true;
+}

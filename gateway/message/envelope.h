@@ -1,0 +1,44 @@
+/*
+ * envelope - who sent a message and who shall get it (RFC 5321 section 2.3.1), with what came along at MAIL and RCPT.
+ *
+ * One envelope is one transaction.  All its strings and recipients live in the arena it was made with; the owner of the arena owns it.
+ */
+#ifndef MESSAGE_ENVELOPE_H
+#define MESSAGE_ENVELOPE_H
+
+#include "base/arena.h"
+#include "smtp/params.h"
+#include "smtp/path.h"
+
+struct recipient {
+    struct recipient *next;
+    int number;         /* from 1, in the order of RCPT */
+    struct str address; /* LOCAL@DOMAIN as it is sent on */
+    struct str domain;  /* in normal form */
+    unsigned notify;    /* NOTIFY_* */
+    struct str orcpt;
+};
+
+struct envelope {
+    struct arena *arena;
+    int64_t id;         /* the queue id; 0 until it has one */
+    int64_t arrived;    /* clock_wall */
+    struct str session; /* id of the session, in every log line of the message */
+    struct str sender;  /* LOCAL@DOMAIN; empty: the null sender */
+    struct str sender_host; /* the sender's domain in normal form */
+    struct str user;    /* login, empty when none */
+    struct str client;  /* address in text form */
+    struct str helo;
+    enum body_type body;
+    bool smtputf8; /* the header needs SMTPUTF8 (RFC 6531 section 3.6); addresses show themselves whether they do */
+    enum ret_type ret;
+    struct str envid;
+    struct recipient *recipients, *last;
+    int recipient_count;
+};
+
+void envelope_init(struct envelope *e, struct arena *arena);
+/* Adds a recipient; false when it is there already (the same mailbox: domain in normal form, local part to the letter). */
+bool envelope_add(struct envelope *e, const struct path *path, const struct rcpt_params *params);
+
+#endif

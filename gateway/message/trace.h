@@ -1,0 +1,20 @@
+/*
+ * trace - the Received field that every relay puts on top (RFC 5321 section 4.4).
+ *
+ *     Received: from HELO ([IP])
+ *     	by ME with ESMTP id QUEUEID
+ *     	for <RECIPIENT>; DATE
+ *
+ * What the client said of itself is shown as what it can be in a field: a HELO that is no domain and no address literal is written inside a comment,
+ * with every byte that could end it replaced.  Lines stay within 78 octets where their words allow it.
+ */
+#ifndef MESSAGE_TRACE_H
+#define MESSAGE_TRACE_H
+
+#include "base/buf.h"
+#include "message/envelope.h"
+
+/* PROTOCOL is SMTP, ESMTP, … (RFC 3848, RFC 6531 section 4.3).  `for` is written when there is one recipient, who then learns nothing new. */
+void trace_received(struct buf *to, const struct envelope *e, const struct address *client, const char *me, const char *protocol);
+
+#endif

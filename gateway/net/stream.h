@@ -1,0 +1,55 @@
+/*
+ * stream - a connection with a buffer each way, a deadline, and one place to wait.
+ *
+ * What is put is sent when the buffer fills or just before the stream would block for input: so a peer that pipelines gets its answers
+ * together (RFC 2920 section 3.2), and nobody else has to think of flushing.  Every wait is one poll(2) on the socket and the stop
+ * descriptor, up to `deadline`.  A fault is sticky: after the first, every call fails at once and `fault` says why.
+ *
+ * The socket is non-blocking and owned by the stream.  With heed_stop, a wait also ends when the process is told to stop; without it, only when
+ * the grace of the stop is over.  A struct stream belongs to one thread.
+ */
+#ifndef NET_STREAM_H
+#define NET_STREAM_H
+
+#include "base/buf.h"
+#include "net/address.h"
+
+enum stream_fault { STREAM_FINE, STREAM_CLOSED, STREAM_TIMEOUT, STREAM_STOPPED, STREAM_ERROR };
+
+struct stream {
+    int fd;
+    struct address peer, local;
+    int64_t deadline; /* clock_now; CLOCK_NEVER: none */
+    bool heed_stop;
+    enum stream_fault fault;
+    int error; /* errno behind STREAM_ERROR */
+    char *input;
+    size_t start, end, capacity;
+    struct buf output;
+};
+
+/* Takes FD, a connected socket. */
+void stream_init(struct stream *s, int fd, const struct address *peer);
+void stream_done(struct stream *s);
+
+/* Connects from LOCAL (NULL or any: the system's choice) to PEER before DEADLINE.  Returns false with s->fault and s->error set; the stream is
+ * then closed and empty. */
+bool stream_connect(struct stream *s, const struct address *peer, const struct address *local, int64_t deadline);
+
+void stream_put(struct stream *s, struct str data);
+bool stream_flush(struct stream *s);
+
+/* What has been received and not consumed; borrowed until the next stream_fill. */
+struct str stream_input(const struct stream *s);
+void stream_consume(struct stream *s, size_t length);
+/* Flushes, waits for at least one more byte, reads what is there.  MOST bounds how much may lie unconsumed; at that bound it fails with ENOBUFS. */
+bool stream_fill(struct stream *s, size_t most);
+
+/* Says goodbye: flushes, closes our direction, and swallows what the peer still sends, up to DEADLINE.  A socket that is closed with input unread resets
+ * the connection, and the peer may never see the last reply. */
+void stream_finish(struct stream *s, int64_t deadline);
+
+/* "connection closed by peer", "timed out", …; borrowed, static or errno's text. */
+const char *stream_fault_text(const struct stream *s);
+
+#endif

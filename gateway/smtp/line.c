@@ -1,0 +1,44 @@
+#include "smtp/line.h"
+
+static enum line_result swallow(struct stream *s)
+{
+    size_t swallowed = 0;
+
+    while (swallowed < LINE_SWALLOW_MAX) {
+        struct str input = stream_input(s);
+        size_t end = str_find(input, '\n', 0);
+
+        if (end < input.length) {
+            stream_consume(s, end + 1);
+            return LINE_TOO_LONG;
+        }
+        swallowed += input.length;
+        stream_consume(s, input.length);
+        if (!stream_fill(s, LINE_SWALLOW_MAX))
+            return LINE_FAULT;
+    }
+    return LINE_ENDLESS;
+}
+
+enum line_result line_read(struct stream *s, size_t max, struct str *line)
+{
+    size_t searched = 0;
+
+    for (;;) {
+        struct str input = stream_input(s);
+        size_t end = str_find(input, '\n', searched);
+
+        if (end < max && end < input.length) {
+            bool has_cr = end > 0 && input.data[end - 1] == '\r';
+
+            *line = str_part(input, 0, has_cr ? end - 1 : end);
+            stream_consume(s, end + 1);
+            return has_cr ? LINE_READ : LINE_BARE_LF;
+        }
+        if (input.length >= max)
+            return swallow(s);
+        searched = input.length;
+        if (!stream_fill(s, max))
+            return LINE_FAULT;
+    }
+}
