@@ -1,0 +1,176 @@
+#include "conf/checks.h"
+
+#include "conf/listeners.h"
+#include "conf/local_ips.h"
+#include "conf/value.h"
+#include "smtp/domain.h"
+
+#include <netdb.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool complain(struct buf *problems, const char *value, const char *problem)
+{
+    value_quote(problems, str_of(value));
+    buf_print(problems, " %s\n", problem);
+    return false;
+}
+
+static const char *normal_name(struct str name, struct arena *arena)
+{
+    char normal[DOMAIN_SIZE];
+
+    if (str_starts(name, STR("[")) || !domain_normalize(name, normal))
+        return NULL;
+    return arena_text(arena, str_of(normal));
+}
+
+bool check_me(const char *value, const char **keep, struct arena *arena, struct buf *problems)
+{
+    const char *normal = normal_name(str_of(value), arena);
+
+    if (normal == NULL)
+        return complain(problems, value, "is no host name (expected a name such as mx.example.org)");
+    *keep = normal;
+    return true;
+}
+
+static const char *full_name(struct str name, struct arena *arena)
+{
+    const char *normal = normal_name(name, arena);
+
+    return normal != NULL && str_has(str_of(normal), '.') ? normal : NULL;
+}
+
+static const char *resolved_name(const char *host, struct arena *arena)
+{
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_CANONNAME};
+    struct addrinfo *found = NULL;
+    const char *name = NULL;
+
+    if (getaddrinfo(host, NULL, &hints, &found) == 0 && found != NULL && found->ai_canonname != NULL)
+        name = full_name(str_of(found->ai_canonname), arena);
+    if (found != NULL)
+        freeaddrinfo(found);
+    return name;
+}
+
+const char *find_me(struct arena *arena, struct buf *problems)
+{
+    char host[DOMAIN_SIZE] = "";
+    const char *name;
+
+    if (gethostname(host, sizeof host - 1) != 0)
+        host[0] = '\0';
+    name = full_name(str_of(host), arena);
+    if (name == NULL)
+        name = resolved_name(host, arena);
+    if (name == NULL)
+        complain(problems, host, "is the name of this host and no full one: set TMAIL_ME to the name that other mail servers know it by, "
+                                 "such as mx.example.org");
+    return name;
+}
+
+bool check_user(const char *value, const char **keep, struct arena *arena, struct buf *problems)
+{
+    (void)keep;
+    (void)arena;
+    if (value[0] == '\0' || strpbrk(value, " \t:/") != NULL)
+        return complain(problems, value, "is no user name (expected the name of a user of this host)");
+    return true;
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat s;
+
+    return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
+}
+
+bool check_logpath(const char *value, const char **keep, struct arena *arena, struct buf *problems)
+{
+    static const char *const words[] = {"stdout", "syslog", "journal"};
+
+    (void)keep;
+    (void)arena;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcmp(value, words[i]) == 0)
+            return true;
+    if (value[0] != '/')
+        return complain(problems, value, "is no log destination (expected stdout, syslog, journal or the absolute path of an existing directory)");
+    if (!is_folder(value))
+        return complain(problems, value, "is no directory (expected stdout, syslog, journal or the absolute path of an existing directory)");
+    return true;
+}
+
+bool check_path(const char *value, const char **keep, struct arena *arena, struct buf *problems)
+{
+    (void)keep;
+    (void)arena;
+    if (value[0] != '/')
+        return complain(problems, value, "is no absolute path (expected one that starts with /)");
+    return true;
+}
+
+bool check_folder(const char *value, const char **keep, struct arena *arena, struct buf *problems)
+{
+    if (!check_path(value, keep, arena, problems))
+        return false;
+    if (!is_folder(value))
+        return complain(problems, value, "is no directory (expected the absolute path of an existing directory)");
+    return true;
+}
+
+/* What a Go program may have left behind the path: the driver's only setting that has a meaning here. */
+static bool is_known_tail(struct str tail)
+{
+    const struct str known = STR("_busy_timeout=");
+    uint64_t number;
+
+    return str_starts(tail, known) && str_number(str_from(tail, known.length), INT32_MAX, &number);
+}
+
+bool check_db_source(const char *value, const char **keep, struct arena *arena, struct buf *problems)
+{
+    struct str text = str_of(value);
+    size_t mark = str_find(text, '?', 0);
+
+    if (!check_path(value, keep, arena, problems))
+        return false;
+    if (str_ends(str_part(text, 0, mark), STR("/")))
+        return complain(problems, value, "is no path of a file (expected one such as /var/lib/tmail/tmail.db)");
+    if (mark < text.length && !is_known_tail(str_from(text, mark + 1)))
+        return complain(problems, value, "has an unknown setting behind the ? (expected nothing, or _busy_timeout=MILLISECONDS)");
+    return true;
+}
+
+bool check_listeners(const char *value, const char **keep, struct arena *arena, struct buf *problems)
+{
+    struct listeners unused;
+
+    (void)keep;
+    return listeners_parse(&unused, str_of(value), arena, problems);
+}
+
+bool check_local_ips(const char *value, const char **keep, struct arena *arena, struct buf *problems)
+{
+    struct local_ips unused;
+    char error[LOCAL_IPS_ERROR_SIZE];
+
+    (void)keep;
+    if (local_ips_parse(&unused, str_of(value), arena, error, sizeof error))
+        return true;
+    buf_print(problems, "%s\n", error);
+    return false;
+}
+
+bool rule_something_to_do(const struct conf *c)
+{
+    return c->smtpd_launch || c->deliverd_launch;
+}
+
+bool rule_retry_order(const struct conf *c)
+{
+    return c->deliverd_retry_min <= c->deliverd_retry_max;
+}

@@ -1,0 +1,26 @@
+/*
+ * checks - what a text of the configuration must be, and what two keys must be to each other.
+ *
+ * The functions of the schema's columns check, find_standard and the rules; their contract stands in conf/schema.h.  check_folder and
+ * check_logpath look at the file system, find_me may ask the resolver; the others block for nothing.
+ */
+#ifndef CONF_CHECKS_H
+#define CONF_CHECKS_H
+
+#include "conf/conf.h"
+
+bool check_me(const char *value, const char **keep, struct arena *arena, struct buf *problems);
+bool check_user(const char *value, const char **keep, struct arena *arena, struct buf *problems);
+bool check_logpath(const char *value, const char **keep, struct arena *arena, struct buf *problems);
+bool check_path(const char *value, const char **keep, struct arena *arena, struct buf *problems);   /* absolute */
+bool check_folder(const char *value, const char **keep, struct arena *arena, struct buf *problems); /* absolute, and there */
+bool check_db_source(const char *value, const char **keep, struct arena *arena, struct buf *problems);
+bool check_listeners(const char *value, const char **keep, struct arena *arena, struct buf *problems);
+bool check_local_ips(const char *value, const char **keep, struct arena *arena, struct buf *problems);
+
+const char *find_me(struct arena *arena, struct buf *problems);
+
+bool rule_something_to_do(const struct conf *c);
+bool rule_retry_order(const struct conf *c);
+
+#endif

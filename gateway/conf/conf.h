@@ -1,0 +1,117 @@
+/*
+ * conf - the configuration of a process, one typed field a key.
+ *
+ * A field is the key in lower case without TMAIL_.  What a key means, its bounds and its default stand in conf/schema.c and nowhere else; the
+ * comments here only say the unit.  Texts are never NULL ("" when empty) and live in the struct's arena, as all else does: conf_done frees
+ * it, also after a load that failed.  A struct conf does not change after it was loaded: a reload fills a new one.
+ *
+ * conf_load reads the file and the environment (INTERFACE section 1).  It collects every error that it finds and returns false when there
+ * was one.  It blocks for the file and, where TMAIL_ME is not set and the host's name has no dot, for the resolver.  Children get the values
+ * of the parent through a descriptor, by conf_write and conf_read, and look at neither file nor environment.
+ */
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/log.h"
+
+struct conf_schema;
+
+enum conf_bare_newline { BARE_NEWLINE_REFUSE, BARE_NEWLINE_NORMALIZE };
+
+enum conf_origin { CONF_DEFAULT, CONF_FILE, CONF_ENVIRONMENT };
+
+/* Where a value came from. */
+struct conf_source {
+    enum conf_origin origin;
+    int line; /* CONF_FILE: of conf->file, from 1 */
+};
+
+struct conf {
+    const char *me; /* a domain in normal form */
+    bool hide_server_signature;
+    bool debug_enabled;
+    const char *logpath; /* as log_open takes it */
+    enum log_format log_format;
+    const char *tempdir;
+    const char *user;
+    const char *db_driver;
+    const char *db_source;
+    const char *store_driver;
+    const char *store_source;
+    int64_t stop_timeout; /* ms */
+
+    bool smtpd_launch;
+    const char *smtpd_dsns; /* listeners_parse (conf/listeners.h) takes it and cannot fail on it */
+    int64_t smtpd_server_timeout;  /* ms */
+    int64_t smtpd_data_timeout;    /* ms */
+    int64_t smtpd_max_databytes;   /* bytes, 0: no limit */
+    int64_t smtpd_max_hops;
+    int64_t smtp_max_rcpt;
+    int64_t smtp_max_bad_rcpt;            /* 0: no limit */
+    int64_t smtpd_concurrency_incoming;
+    int64_t smtpd_concurrency_per_client; /* 0: no limit */
+    int64_t smtpd_max_command_length;     /* bytes with CRLF */
+    int64_t smtpd_max_text_length;        /* bytes, 0: no limit */
+    int64_t smtpd_max_commands;
+    int64_t smtpd_max_errors;
+    enum conf_bare_newline smtpd_bare_newline;
+    bool rfc_helo_mandatory;
+    bool rfc_helo_need_fqn;
+    bool rfc_mailfrom_localpart_size;
+
+    bool deliverd_launch;
+    const char *deliverd_local_ips; /* local_ips_parse (conf/local_ips.h) takes it and cannot fail on it */
+    int64_t deliverd_max_in_flight;
+    int64_t deliverd_remote_concurrency;
+    int64_t deliverd_destination_concurrency;
+    int64_t deliverd_remote_timeout;  /* ms */
+    int64_t deliverd_connect_timeout; /* ms */
+    int64_t deliverd_dead_host_time;  /* ms */
+    int64_t deliverd_connection_idle; /* ms */
+    int64_t deliverd_connection_messages; /* 0: no limit */
+    int64_t deliverd_queue_lifetime;  /* ms */
+    int64_t deliverd_retry_min;       /* ms */
+    int64_t deliverd_retry_max;       /* ms */
+
+    const char *users_home_base;
+    int64_t users_mailbox_default_quota; /* bytes, 0: no limit */
+
+    /* Not keys. */
+    const char *db_path; /* db_source without its ?tail */
+    const char *file;    /* the file that was read, as it was named; "": none */
+    const char *named;   /* absolute path of the file that -c or $TMAIL_CONFIG named; "": neither did */
+    const struct conf_schema *schema;
+    struct conf_source *sources; /* by place in the schema */
+    struct arena arena;
+};
+
+/* What is wrong, a line each.  A zeroed one is empty. */
+struct conf_errors {
+    struct buf lines; /* each ends with a newline */
+    size_t count;
+};
+
+void conf_errors_add(struct conf_errors *e, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void conf_errors_done(struct conf_errors *e);
+
+/* FILE is what -c named, NULL: no -c.  ENVIRONMENT is environ(7), or a list like it. */
+bool conf_load(struct conf *c, const char *file, char **environment, struct conf_errors *errors);
+/* The same with another table (tests; programs of tmail with keys of their own). */
+bool conf_load_schema(struct conf *c, const struct conf_schema *schema, const char *file, char **environment, struct conf_errors *errors);
+/* The same from CONTENT, as if it were read from a file called NAME. */
+bool conf_load_content(struct conf *c, const struct conf_schema *schema, const char *name, struct str content, char **environment,
+                       struct conf_errors *errors);
+/* Loads C from where OLD came from, as it is now. */
+bool conf_reload(struct conf *c, const struct conf *old, char **environment, struct conf_errors *errors);
+void conf_done(struct conf *c);
+
+/* All values, secrets included: for a descriptor between our own processes, not for a file. */
+void conf_write(const struct conf *c, struct buf *to);
+/* Reads FD from where it stands to its end; false, with the reason in ERRORS, for anything but what conf_write wrote.  A key that another
+ * version did not write has its default. */
+bool conf_read(struct conf *c, int fd, struct conf_errors *errors);
+bool conf_read_schema(struct conf *c, const struct conf_schema *schema, int fd, struct conf_errors *errors);
+
+#endif

@@ -1,0 +1,212 @@
+#include "conf/schema.h"
+
+#include "conf/checks.h"
+#include "conf/near_miss.h"
+#include "conf/value.h"
+
+#define SECONDS(n) ((int64_t)(n) * 1000)
+#define MINUTES(n) SECONDS((n) * 60)
+#define HOURS(n) MINUTES((n) * 60)
+#define DAYS(n) HOURS((n) * 24)
+#define KILO(n) ((int64_t)(n) << 10)
+#define MEGA(n) ((int64_t)(n) << 20)
+#define TERA(n) ((int64_t)(n) << 40)
+
+/* The place of FIELD, which must have that C type. */
+#define PLACE(field, ctype) (offsetof(struct conf, field) + _Generic(((struct conf *)0)->field, ctype: 0))
+
+#define BOOL(field) .type = CONF_BOOL, .place = PLACE(field, bool)
+#define NUMBER(field, low, high) .type = CONF_NUMBER, .place = PLACE(field, int64_t), .min = (low), .max = (high)
+#define SIZE(field, low, high) .type = CONF_SIZE, .place = PLACE(field, int64_t), .min = (low), .max = (high)
+#define TIME(field, low, high) .type = CONF_TIME, .place = PLACE(field, int64_t), .min = (low), .max = (high), .unit = SECONDS(1)
+#define TIME_IN_MINUTES(field, low, high) .type = CONF_TIME, .place = PLACE(field, int64_t), .min = (low), .max = (high), .unit = MINUTES(1)
+#define WORD(field, ctype, list) .type = CONF_WORD, .place = PLACE(field, ctype), .words = (list)
+#define TEXT(field, function) .type = CONF_TEXT, .place = PLACE(field, const char *), .check = (function)
+#define TEXT_OF(field, list) .type = CONF_TEXT, .place = PLACE(field, const char *), .words = (list)
+
+/* Words stand in the order of their enum. */
+static const char *const log_formats[] = {"logfmt", "json", NULL};
+static const char *const bare_newlines[] = {"refuse", "normalize", NULL};
+static const char *const db_drivers[] = {"sqlite3", NULL};
+static const char *const store_drivers[] = {"disk", NULL};
+
+#define GENERAL .section = "The host"
+#define SERVER .section = "Receiving"
+#define DELIVERY .section = "Delivering"
+#define MAILBOXES .section = "Mailboxes"
+
+static const struct conf_key keys[] = {
+    {GENERAL, .name = "TMAIL_ME", TEXT(me, check_me), .find_standard = find_me, .standard_help = "the full name of the host",
+     .expected = "a host name", .help = "name of this host in the banner, EHLO, Received and bounces",
+     .manual = "It should be the name that the reverse DNS of the host's address has.  A host whose name has no dot must set it."},
+    {GENERAL, .name = "TMAIL_HIDE_SERVER_SIGNATURE", BOOL(hide_server_signature), .standard = "false",
+     .help = "do not show the program's name in the banner"},
+    {GENERAL, .name = "TMAIL_DEBUG_ENABLED", BOOL(debug_enabled), .standard = "false",
+     .help = "log debug events and every line of the SMTP dialogues", .manual = "Secrets are masked."},
+    {GENERAL, .name = "TMAIL_LOGPATH", TEXT(logpath, check_logpath), .standard = "stdout",
+     .expected = "stdout, syslog, journal or the absolute path of an existing directory", .help = "where the log goes",
+     .manual = "In a directory, lines are appended to current.log."},
+    {GENERAL, .name = "TMAIL_LOG_FORMAT", WORD(log_format, enum log_format, log_formats), .standard = "logfmt", .help = "form of a log line"},
+    {GENERAL, .name = "TMAIL_TEMPDIR", TEXT(tempdir, check_folder), .standard = "/dev/shm",
+     .expected = "the absolute path of an existing directory", .help = "scratch space for large messages while they are received"},
+    {GENERAL, .name = "TMAIL_USER", TEXT(user, check_user), .standard = "tmail", .expected = "the name of a user of this host",
+     .help = "user to become when tmail was started as root",
+     .manual = "The processes that face the network, and every command that opens a database, run as this user, who must exist and may not be "
+               "root.  It is ignored where tmail was not started as root."},
+    {GENERAL, .name = "TMAIL_DB_DRIVER", TEXT_OF(db_driver, db_drivers), .standard = "sqlite3", .help = "kind of the directory database"},
+    {GENERAL, .name = "TMAIL_DB_SOURCE", TEXT(db_source, check_db_source), .standard = "/var/lib/tmail/tmail.db",
+     .expected = "the absolute path of a file", .help = "the directory database: domains, users, relay clients, routes",
+     .manual = "A tail ?_busy_timeout=MILLISECONDS, as other programs of this file have it, is accepted and has no effect."},
+    {GENERAL, .name = "TMAIL_STORE_DRIVER", TEXT_OF(store_driver, store_drivers), .standard = "disk", .help = "where queued messages are kept"},
+    {GENERAL, .name = "TMAIL_STORE_SOURCE", TEXT(store_source, check_path), .standard = "/var/lib/tmail/store",
+     .expected = "an absolute path", .help = "folder of the queue"},
+    {GENERAL, .name = "TMAIL_STOP_TIMEOUT", TIME(stop_timeout, 0, HOURS(1)), .standard = "30s",
+     .help = "time for sessions and deliveries to finish at a stop or reload"},
+
+    {SERVER, .name = "TMAIL_SMTPD_LAUNCH", BOOL(smtpd_launch), .standard = "true", .help = "run the SMTP server"},
+    {SERVER, .name = "TMAIL_SMTPD_DSNS", TEXT(smtpd_dsns, check_listeners), .standard = "127.0.0.1:2525:false",
+     .expected = "IP:PORT:SSL[:MODE], separated by ; or ,", .help = "addresses to listen on",
+     .manual = "An IPv6 address stands in brackets.  SSL is false: TLS from the first byte needs TLS support, which this version does not have.  "
+               "MODE is relay, and may be left out."},
+    {SERVER, .name = "TMAIL_SMTPD_SERVER_TIMEOUT", TIME(smtpd_server_timeout, SECONDS(1), DAYS(1)), .standard = "5m",
+     .help = "time without a sign of life from the client"},
+    {SERVER, .name = "TMAIL_SMTPD_DATA_TIMEOUT", TIME(smtpd_data_timeout, SECONDS(1), DAYS(1)), .standard = "30m",
+     .help = "time for the whole text of a message"},
+    {SERVER, .name = "TMAIL_SMTPD_MAX_DATABYTES", SIZE(smtpd_max_databytes, 0, TERA(1)), .standard = "50M",
+     .help = "size of a message, 0 for no limit", .manual = "It is announced by SIZE (RFC 1870)."},
+    {SERVER, .name = "TMAIL_SMTPD_MAX_HOPS", NUMBER(smtpd_max_hops, 1, 10000), .standard = "50",
+     .help = "Received fields before a message counts as looping"},
+    {SERVER, .name = "TMAIL_SMTP_MAX_RCPT", NUMBER(smtp_max_rcpt, 1, 1000000), .standard = "1000",
+     .help = "recipients of a message; a client sends the rest in another one"},
+    {SERVER, .name = "TMAIL_SMTP_MAX_BAD_RCPT", NUMBER(smtp_max_bad_rcpt, 0, 1000000), .standard = "0",
+     .help = "unknown recipients before the session is ended, 0 for no limit"},
+    {SERVER, .name = "TMAIL_SMTPD_CONCURRENCY_INCOMING", NUMBER(smtpd_concurrency_incoming, 1, 1000000), .standard = "10000",
+     .help = "open sessions"},
+    {SERVER, .name = "TMAIL_SMTPD_CONCURRENCY_PER_CLIENT", NUMBER(smtpd_concurrency_per_client, 0, 1000000), .standard = "100",
+     .help = "open sessions from one address, 0 for no limit", .manual = "All addresses of an IPv6 network of 64 bits count as one."},
+    {SERVER, .name = "TMAIL_SMTPD_MAX_COMMAND_LENGTH", SIZE(smtpd_max_command_length, 512, KILO(64)), .standard = "4K",
+     .help = "octets of a command line, with its CRLF"},
+    {SERVER, .name = "TMAIL_SMTPD_MAX_TEXT_LENGTH", SIZE(smtpd_max_text_length, 0, TERA(1)), .standard = "0",
+     .help = "octets of a line of a message, 0 for no limit"},
+    {SERVER, .name = "TMAIL_SMTPD_MAX_COMMANDS", NUMBER(smtpd_max_commands, 10, 1000000000), .standard = "5000",
+     .help = "commands since the last accepted message"},
+    {SERVER, .name = "TMAIL_SMTPD_MAX_ERRORS", NUMBER(smtpd_max_errors, 1, 1000000000), .standard = "20",
+     .help = "syntax and sequence errors in a session"},
+    {SERVER, .name = "TMAIL_SMTPD_BARE_NEWLINE", WORD(smtpd_bare_newline, enum conf_bare_newline, bare_newlines), .standard = "refuse",
+     .help = "what happens to a message with a bare CR or LF",
+     .manual = "With normalize, those of clients that are relay IPs become CRLF; all other clients' messages are refused, and so is NUL always."},
+    {SERVER, .name = "TMAIL_RFC_HELO_MANDATORY", BOOL(rfc_helo_mandatory), .standard = "false", .help = "refuse MAIL before HELO or EHLO"},
+    {SERVER, .name = "TMAIL_RFC_HELO_NEED_FQN", BOOL(rfc_helo_need_fqn), .standard = "false",
+     .help = "refuse a HELO name that is neither a full name nor an address literal"},
+    {SERVER, .name = "TMAIL_RFC_MAILFROM_LOCALPART_SIZE", BOOL(rfc_mailfrom_localpart_size), .standard = "true",
+     .help = "refuse a sender whose local part is longer than 64 octets"},
+
+    {DELIVERY, .name = "TMAIL_DELIVERD_LAUNCH", BOOL(deliverd_launch), .standard = "true", .help = "deliver what is queued"},
+    {DELIVERY, .name = "TMAIL_DELIVERD_LOCAL_IPS", TEXT(deliverd_local_ips, check_local_ips), .standard = "0.0.0.0",
+     .expected = "IP, IP&IP to fail over in order, or IP|IP to take turns", .help = "source addresses of outgoing connections",
+     .manual = "0.0.0.0 and :: leave the choice to the system.  An address that is repeated takes more turns."},
+    {DELIVERY, .name = "TMAIL_DELIVERD_MAX_IN_FLIGHT", NUMBER(deliverd_max_in_flight, 1, 1000000), .standard = "1000",
+     .help = "deliveries at a time, of all kinds"},
+    {DELIVERY, .name = "TMAIL_DELIVERD_REMOTE_CONCURRENCY", NUMBER(deliverd_remote_concurrency, 1, 1000000), .standard = "500",
+     .help = "remote deliveries at a time"},
+    {DELIVERY, .name = "TMAIL_DELIVERD_DESTINATION_CONCURRENCY", NUMBER(deliverd_destination_concurrency, 1, 1000000), .standard = "20",
+     .help = "connections to one next hop"},
+    {DELIVERY, .name = "TMAIL_DELIVERD_CONNECT_TIMEOUT", TIME(deliverd_connect_timeout, SECONDS(1), HOURS(1)), .standard = "30s",
+     .help = "time for a connection to be made"},
+    {DELIVERY, .name = "TMAIL_DELIVERD_REMOTE_TIMEOUT", TIME(deliverd_remote_timeout, SECONDS(1), DAYS(1)), .standard = "5m",
+     .help = "time for the answer to an SMTP command"},
+    {DELIVERY, .name = "TMAIL_DELIVERD_DEAD_HOST_TIME", TIME(deliverd_dead_host_time, 0, DAYS(1)), .standard = "1m",
+     .help = "time that an address is not tried again after it could not be reached"},
+    {DELIVERY, .name = "TMAIL_DELIVERD_CONNECTION_IDLE", TIME(deliverd_connection_idle, 0, HOURS(1)), .standard = "5s",
+     .help = "time that a connection waits for the next message"},
+    {DELIVERY, .name = "TMAIL_DELIVERD_CONNECTION_MESSAGES", NUMBER(deliverd_connection_messages, 0, 1000000000), .standard = "100",
+     .help = "messages over one connection, 0 for no limit"},
+    {DELIVERY, .name = "TMAIL_DELIVERD_QUEUE_LIFETIME", TIME_IN_MINUTES(deliverd_queue_lifetime, 0, DAYS(365)), .standard = "5d",
+     .help = "age at which a message that cannot be delivered fails"},
+    {DELIVERY, .name = "TMAIL_DELIVERD_RETRY_MIN", TIME(deliverd_retry_min, SECONDS(1), DAYS(30)), .standard = "5m",
+     .help = "time to the second attempt; it doubles with each further one"},
+    {DELIVERY, .name = "TMAIL_DELIVERD_RETRY_MAX", TIME(deliverd_retry_max, SECONDS(1), DAYS(30)), .standard = "4h",
+     .help = "longest time between two attempts"},
+
+    {MAILBOXES, .name = "TMAIL_USERS_HOME_BASE", TEXT(users_home_base, check_path), .standard = "/var/lib/tmail/mailboxes",
+     .expected = "an absolute path", .help = "folder of the users' homes", .manual = "The home of user@domain is BASE/d/domain/u/user."},
+    {MAILBOXES, .name = "TMAIL_USERS_MAILBOX_DEFAULT_QUOTA", SIZE(users_mailbox_default_quota, 0, TERA(1)), .standard = "200M",
+     .help = "quota of a new mailbox, 0 for no limit"},
+};
+
+static const struct conf_rule rules[] = {
+    {{"TMAIL_SMTPD_LAUNCH", "TMAIL_DELIVERD_LAUNCH"}, rule_something_to_do,
+     "I have nothing to do: TMAIL_DELIVERD_LAUNCH is false too (expected at least one of them true)"},
+    {{"TMAIL_DELIVERD_RETRY_MIN", "TMAIL_DELIVERD_RETRY_MAX"}, rule_retry_order,
+     "is longer than TMAIL_DELIVERD_RETRY_MAX (expected at most that)"},
+};
+
+const struct conf_schema tmail_schema = {keys, sizeof keys / sizeof keys[0], rules, sizeof rules / sizeof rules[0]};
+
+size_t schema_find(const struct conf_schema *schema, struct str name)
+{
+    size_t i = 0;
+
+    while (i < schema->count && !str_equal(name, str_of(schema->keys[i].name)))
+        i++;
+    return i;
+}
+
+/* All names start alike, which must not make them near. */
+static const char *behind_prefix(const char *name)
+{
+    return str_starts(str_of(name), STR("TMAIL_")) ? name + 6 : name;
+}
+
+const char *schema_near_miss(const struct conf_schema *schema, struct str name)
+{
+    struct near_miss miss = near_miss_of(str_starts(name, STR("TMAIL_")) ? str_from(name, 6) : name);
+    const char *nearest = NULL;
+
+    for (size_t i = 0; i < schema->count; i++) {
+        size_t before = miss.distance;
+
+        near_miss_try(&miss, behind_prefix(schema->keys[i].name));
+        if (miss.distance < before)
+            nearest = schema->keys[i].name;
+    }
+    return nearest;
+}
+
+static void write_words(const struct conf_key *key, struct buf *to)
+{
+    for (size_t i = 0; key->words[i] != NULL; i++) {
+        if (i > 0)
+            buf_add_text(to, key->words[i + 1] != NULL ? ", " : " or ");
+        buf_add_text(to, key->words[i]);
+    }
+}
+
+static void write_range(const struct conf_key *key, struct buf *to, void (*write)(struct buf *to, int64_t value))
+{
+    write(to, key->min);
+    buf_add_text(to, " to ");
+    write(to, key->max);
+}
+
+void schema_expected(const struct conf_key *key, struct buf *to)
+{
+    if (key->words != NULL) {
+        write_words(key, to);
+    } else if (key->type == CONF_BOOL) {
+        buf_add_text(to, "true or false");
+    } else if (key->type == CONF_NUMBER) {
+        buf_add_text(to, "a number from ");
+        write_range(key, to, buf_add_number);
+    } else if (key->type == CONF_SIZE) {
+        buf_add_text(to, "a size from ");
+        write_range(key, to, value_write_size);
+        buf_add_text(to, ", such as 512, 4K, 50M or 1G");
+    } else if (key->type == CONF_TIME) {
+        buf_add_text(to, "a time from ");
+        write_range(key, to, value_write_time);
+        buf_print(to, ", such as 30s, 5m, 4h or 7d, a bare number counting %s", key->unit == MINUTES(1) ? "minutes" : "seconds");
+    } else {
+        buf_add_text(to, key->expected);
+    }
+}
