@@ -1,0 +1,15 @@
+/*
+ * aliases - names that stand for others: rows of aliases, as far as a recipient's existence depends on them.
+ */
+#ifndef DIRECTORY_ALIASES_H
+#define DIRECTORY_ALIASES_H
+
+#include "directory/directory.h"
+#include "directory/tables.h"
+
+/* ADDRESS (names.h) has a row of its own. */
+enum answer aliases_has_address(struct tables *t, struct str address);
+/* The domain that DOMAIN stands for, in normal form, in TARGET (DOMAIN_SIZE bytes). */
+enum answer aliases_target(struct tables *t, struct str domain, char *target);
+
+#endif

@@ -1,0 +1,56 @@
+/*
+ * directory - who is served: domains, users, aliases, relay clients, routes.
+ *
+ * A struct directory is a set of questions.  SQLite answers them here (directory_open_sql); another source fills the same struct of
+ * functions.  Every question has three answers: yes, no, and "could not be asked", and the third is never taken for one of the others.
+ * Domains and addresses are asked for in normal form: domains as domain_normalize writes them, local parts as they are.
+ * All functions may be called from any thread; they block for a database read, not for the network.  What they hand out is copied
+ * into the caller's struct or arena.
+ */
+#ifndef DIRECTORY_DIRECTORY_H
+#define DIRECTORY_DIRECTORY_H
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "net/address.h"
+
+enum answer { ANSWER_NO, ANSWER_YES, ANSWER_FAILED };
+
+struct rcpthost {
+    bool is_local; /* mailboxes of ours; else we relay for it */
+    bool is_alias;
+};
+
+/* One line of the routes table; strings live in the arena of the call, NULL where the column is empty. */
+struct route {
+    int64_t id;
+    const char *host;        /* destination in normal form, or "*" */
+    const char *remote_host; /* name, address or "mx" */
+    int remote_port;
+    int priority;            /* lower first */
+    const char *local_ips;   /* "a&b" in order, "a|b" in turn; NULL: TMAIL_DELIVERD_LOCAL_IPS */
+    const char *login;       /* SMTP AUTH at the next hop; NULL: none */
+};
+
+struct route_question {
+    struct str user;   /* login of the client, empty when it did not authenticate */
+    struct str sender; /* envelope sender, LOCAL@normal-domain; empty for the null sender */
+    struct str domain; /* destination in normal form */
+};
+
+struct directory {
+    void *self;
+    enum answer (*rcpthost)(void *self, struct str domain, struct rcpthost *host);
+    /* A mailbox, alias or catch-all takes mail for LOCAL@DOMAIN, a local rcpthost. */
+    enum answer (*recipient)(void *self, struct str local, struct str domain);
+    enum answer (*relayip)(void *self, const struct address *client);
+    /* All rows of the first rule that matches (INTERFACE: "Routes"), lowest priority first; *COUNT of them in *ROUTES, in ARENA. */
+    enum answer (*routes)(void *self, const struct route_question *question, struct arena *arena, struct route **routes, size_t *count);
+    void (*close)(void *self);
+};
+
+/* Opens PATH (with the tail `?…` of TMAIL_DB_SOURCE cut off) for asking, creating or migrating the tables as needed. */
+bool directory_open_sql(struct directory *d, const char *path, char *error, size_t error_size);
+void directory_close(struct directory *d);
+
+#endif

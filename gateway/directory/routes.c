@@ -1,0 +1,309 @@
+#include "directory/routes.h"
+
+#include "directory/names.h"
+#include "directory/route_text.h"
+
+/* Earlier rows may lack port and priority; one without a next hop leads nowhere. */
+#define ROUTE_COLUMNS "id, host, remote_host, ifnull(nullif(remote_port, 0), 25), ifnull(priority, 1), local_ip, smtp_auth_login"
+#define ROUTE_IS_USABLE "ifnull(remote_host, '') <> ''"
+
+enum who { ANYBODY, LOGIN, LOGIN_DOMAIN };
+enum sender { ANY_SENDER, SENDER_ADDRESS, SENDER_DOMAIN };
+enum where { ANYWHERE, DESTINATION };
+
+struct rule {
+    enum who user;
+    enum sender sender;
+    enum where destination;
+};
+
+static const struct rule user_rules[] = {
+    {LOGIN, SENDER_ADDRESS, DESTINATION}, {LOGIN_DOMAIN, SENDER_ADDRESS, DESTINATION},
+    {LOGIN, SENDER_ADDRESS, ANYWHERE},    {LOGIN_DOMAIN, SENDER_ADDRESS, ANYWHERE},
+    {LOGIN, SENDER_DOMAIN, DESTINATION},  {LOGIN_DOMAIN, SENDER_DOMAIN, DESTINATION},
+    {LOGIN, SENDER_DOMAIN, ANYWHERE},     {LOGIN_DOMAIN, SENDER_DOMAIN, ANYWHERE},
+    {LOGIN, ANY_SENDER, DESTINATION},     {LOGIN_DOMAIN, ANY_SENDER, DESTINATION},
+    {LOGIN, ANY_SENDER, ANYWHERE},        {LOGIN_DOMAIN, ANY_SENDER, ANYWHERE},
+};
+static const struct rule destination_rule = {ANYBODY, ANY_SENDER, DESTINATION};
+static const struct rule wildcard_rule = {ANYBODY, ANY_SENDER, ANYWHERE};
+
+/* What the conditions are compared with, by the enums above. */
+struct keys {
+    struct str user[3], sender[3], where[2];
+};
+
+/* The rows that were found so far, on their way to the caller's array. */
+struct found {
+    struct arena *arena;
+    struct route *routes;
+    size_t count, room;
+};
+
+static const char *text_or_null(struct arena *arena, struct str text)
+{
+    return text.length > 0 ? arena_text(arena, text) : NULL;
+}
+
+static struct route *next_route(struct found *f)
+{
+    if (f->count == f->room) {
+        struct route *more;
+
+        f->room = f->room > 0 ? 2 * f->room : 4;
+        more = arena_new(f->arena, f->room * sizeof *more);
+        for (size_t i = 0; i < f->count; i++)
+            more[i] = f->routes[i];
+        f->routes = more;
+    }
+    return &f->routes[f->count++];
+}
+
+static enum answer read_routes(struct db_query *q, struct found *f)
+{
+    while (db_step(q)) {
+        struct str host = db_str(q, 1);
+
+        *next_route(f) = (struct route){
+            .id = db_int(q, 0),
+            .host = arena_text(f->arena, host.length > 0 ? host : STR("*")),
+            .remote_host = arena_text(f->arena, db_str(q, 2)),
+            .remote_port = (int)db_int(q, 3),
+            .priority = (int)db_int(q, 4),
+            .local_ips = text_or_null(f->arena, db_str(q, 5)),
+            .login = text_or_null(f->arena, db_str(q, 6)),
+        };
+    }
+    if (!db_finish(q))
+        return ANSWER_FAILED;
+    return f->count > 0 ? ANSWER_YES : ANSWER_NO;
+}
+
+static enum answer try_rule(struct tables *t, const struct rule *r, const struct keys *k, struct found *f)
+{
+    struct db_query *q;
+
+    if ((r->user != ANYBODY && k->user[r->user].length == 0) || (r->sender != ANY_SENDER && k->sender[r->sender].length == 0))
+        return ANSWER_NO;
+    q = tables_query(t, "SELECT " ROUTE_COLUMNS " FROM routes WHERE map_order IS NULL AND ifnull(user, '') = ?1"
+                        " AND ifnull(mail_from, '') = ?2 AND ifnull(nullif(host, ''), '*') = ?3 AND " ROUTE_IS_USABLE
+                        " ORDER BY ifnull(priority, 1), id");
+    if (q == NULL)
+        return ANSWER_FAILED;
+    db_bind_str(q, 1, k->user[r->user]);
+    db_bind_str(q, 2, k->sender[r->sender]);
+    db_bind_str(q, 3, k->where[r->destination]);
+    return read_routes(q, f);
+}
+
+/* A real domain named `bounce` is not the null sender: it meets only `*`. */
+static struct str map_sender(const struct keys *k)
+{
+    if (k->sender[SENDER_ADDRESS].length == 0)
+        return STR("bounce");
+    return str_equal(k->sender[SENDER_DOMAIN], STR("bounce")) ? STR("") : k->sender[SENDER_DOMAIN];
+}
+
+/* Lowers *LINE to the first line with just these words, when there is one. */
+static bool try_map_line(struct tables *t, struct str sender, struct str domain, int64_t *line)
+{
+    struct db_query *q =
+        tables_query(t, "SELECT map_order FROM routes WHERE map_order IS NOT NULL AND host = ?1 AND ifnull(mail_from, '*') = ?2"
+                        " ORDER BY map_order LIMIT 1");
+
+    if (q == NULL)
+        return false;
+    db_bind_str(q, 1, domain);
+    db_bind_str(q, 2, sender);
+    if (db_step(q) && db_int(q, 0) < *line)
+        *line = db_int(q, 0);
+    return db_finish(q);
+}
+
+/* Four lookups rather than one with IN, for which SQLite makes a table each time. */
+static enum answer find_map_line(struct tables *t, const struct keys *k, int64_t *line)
+{
+    const struct str senders[] = {map_sender(k), STR("*")};
+
+    *line = INT64_MAX;
+    for (int i = 0; i < 4; i++)
+        if (!try_map_line(t, senders[i % 2], k->where[i / 2], line))
+            return ANSWER_FAILED;
+    return *line < INT64_MAX ? ANSWER_YES : ANSWER_NO;
+}
+
+static enum answer try_map(struct tables *t, const struct keys *k, struct found *f)
+{
+    int64_t line;
+    enum answer answer = find_map_line(t, k, &line);
+    struct db_query *q;
+
+    if (answer != ANSWER_YES)
+        return answer;
+    q = tables_query(t, "SELECT " ROUTE_COLUMNS " FROM routes WHERE map_order = ?1 AND " ROUTE_IS_USABLE " ORDER BY priority, id");
+    if (q == NULL)
+        return ANSWER_FAILED;
+    db_bind_int(q, 1, line);
+    return read_routes(q, f);
+}
+
+static struct keys make_keys(const struct route_question *question, struct arena *arena)
+{
+    char login[NAME_SIZE];
+    struct keys k = {0};
+
+    if (question->user.length > 0) {
+        k.user[LOGIN] = name_login(question->user, login) ? arena_str(arena, str_of(login)) : question->user;
+        k.user[LOGIN_DOMAIN] = name_domain(k.user[LOGIN]);
+    }
+    k.sender[SENDER_ADDRESS] = arena_lower(arena, question->sender);
+    k.sender[SENDER_DOMAIN] = name_domain(k.sender[SENDER_ADDRESS]);
+    k.where[ANYWHERE] = STR("*");
+    k.where[DESTINATION] = question->domain;
+    return k;
+}
+
+enum answer routes_find(struct tables *t, const struct route_question *question, struct arena *arena, struct route **routes, size_t *count)
+{
+    const struct keys k = make_keys(question, arena);
+    struct found f = {.arena = arena};
+    enum answer answer = ANSWER_NO;
+
+    if (question->user.length > 0)
+        for (size_t i = 0; answer == ANSWER_NO && i < sizeof user_rules / sizeof user_rules[0]; i++)
+            answer = try_rule(t, &user_rules[i], &k, &f);
+    if (answer == ANSWER_NO)
+        answer = try_rule(t, &destination_rule, &k, &f);
+    if (answer == ANSWER_NO)
+        answer = try_map(t, &k, &f);
+    if (answer == ANSWER_NO)
+        answer = try_rule(t, &wildcard_rule, &k, &f);
+    *routes = answer == ANSWER_YES ? f.routes : NULL;
+    *count = answer == ANSWER_YES ? f.count : 0;
+    return answer;
+}
+
+struct status routes_insert(struct tables *t, const struct route_row *r)
+{
+    struct db_query *q = tables_query(t, "INSERT INTO routes (host, local_ip, remote_host, remote_port, priority, smtp_auth_login,"
+                                         " smtp_auth_passwd, mail_from, user, map_order) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
+
+    if (q == NULL)
+        return tables_failed(t);
+    db_bind_str(q, 1, r->host);
+    db_bind_optional(q, 2, r->local_ips);
+    db_bind_str(q, 3, r->remote_host);
+    db_bind_int(q, 4, r->port);
+    db_bind_int(q, 5, r->priority);
+    db_bind_optional(q, 6, r->login);
+    db_bind_optional(q, 7, r->password);
+    db_bind_optional(q, 8, r->mail_from);
+    db_bind_optional(q, 9, r->user);
+    if (r->map_order == ROUTE_NOT_IN_MAP)
+        db_bind_null(q, 10);
+    else
+        db_bind_int(q, 10, r->map_order);
+    return tables_execute(t, q);
+}
+
+/* A route as it was typed becomes one of the table; what the fields of ROW point to. */
+struct normal_route {
+    struct route_row row;
+    char host[DOMAIN_SIZE], remote_host[DOMAIN_SIZE], mail_from[NAME_SIZE], user[NAME_SIZE];
+    struct buf local_ips;
+};
+
+static struct status normalize_conditions(const struct route_row *r, struct normal_route *n)
+{
+    if (r->host.length == 0 || str_equal(r->host, STR("*")))
+        n->row.host = STR("*");
+    else if (domain_normalize(r->host, n->host))
+        n->row.host = str_of(n->host);
+    else
+        return tables_refused("\"%.*s\" is no domain", STR_ARG(r->host));
+    if (r->user.length > 0 && !name_user(r->user, n->user))
+        return tables_refused("\"%.*s\" is no login and no domain", STR_ARG(r->user));
+    if (r->mail_from.length > 0 && !name_address_or_domain(r->mail_from, n->mail_from))
+        return tables_refused("\"%.*s\" is no address and no domain", STR_ARG(r->mail_from));
+    if (r->mail_from.length > 0 && r->user.length == 0)
+        return tables_refused("a route by sender (-f) holds for authenticated users only: say which (-u)");
+    n->row.user = str_of(n->user);
+    n->row.mail_from = str_of(n->mail_from);
+    return status_ok();
+}
+
+static struct status normalize_next_hop(const struct route_row *r, struct normal_route *n)
+{
+    const char *wrong;
+
+    if (r->remote_host.length == 0)
+        return tables_refused("a remote host (-rh) is needed");
+    wrong = route_remote_read(r->remote_host, n->remote_host);
+    if (wrong == NULL && r->local_ips.length > 0)
+        wrong = route_locals_read(r->local_ips, &n->local_ips);
+    if (wrong != NULL)
+        return tables_refused("%s", wrong);
+    if (r->port < 1 || r->port > 65535)
+        return tables_refused("bad port (expected 1 to 65535)");
+    if ((r->login.length == 0) != (r->password.length == 0))
+        return tables_refused("a login at the remote host needs a password, and a password a login (-rl and -rpwd)");
+    if (str_has_control(r->login) || str_has_control(r->password))
+        return tables_refused("login or password at the remote host with a control character");
+    n->row.remote_host = str_of(n->remote_host);
+    n->row.local_ips = buf_str(&n->local_ips);
+    return status_ok();
+}
+
+struct status routes_add(struct tables *t, const struct route_row *r)
+{
+    struct normal_route n = {.row = *r};
+    struct status s = normalize_conditions(r, &n);
+
+    n.row.map_order = ROUTE_NOT_IN_MAP;
+    if (status_is_ok(&s))
+        s = normalize_next_hop(r, &n);
+    if (status_is_ok(&s))
+        s = routes_insert(t, &n.row);
+    buf_done(&n.local_ips);
+    return s;
+}
+
+struct status routes_del(struct tables *t, int64_t id)
+{
+    struct db_query *q = tables_query(t, "DELETE FROM routes WHERE id = ?1");
+
+    if (q == NULL)
+        return tables_failed(t);
+    db_bind_int(q, 1, id);
+    if (!db_execute(q))
+        return tables_failed(t);
+    return db_changes(tables_db(t)) > 0 ? status_ok() : tables_refused("there is no route %lld", (long long)id);
+}
+
+struct status routes_list(struct tables *t, void (*row)(void *context, const struct route_row *r), void *context)
+{
+    struct db_query *q = tables_query(t, "SELECT " ROUTE_COLUMNS ", mail_from, user, map_order FROM routes"
+                                         " ORDER BY map_order IS NOT NULL, map_order, id");
+
+    if (q == NULL)
+        return tables_failed(t);
+    while (db_step(q)) {
+        struct route_row r = {
+            .id = db_int(q, 0),
+            .host = db_str(q, 1),
+            .remote_host = db_str(q, 2),
+            .port = db_int(q, 3),
+            .priority = db_int(q, 4),
+            .local_ips = db_str(q, 5),
+            .login = db_str(q, 6),
+            .mail_from = db_str(q, 7),
+            .user = db_str(q, 8),
+            .map_order = db_is_null(q, 9) ? ROUTE_NOT_IN_MAP : db_int(q, 9),
+        };
+
+        if (r.host.length == 0)
+            r.host = STR("*");
+        row(context, &r);
+    }
+    return db_finish(q) ? status_ok() : tables_failed(t);
+}

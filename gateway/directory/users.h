@@ -1,0 +1,39 @@
+/*
+ * users - who logs in and who has a mailbox: rows of users, which Dovecot reads too.
+ *
+ * A login is an address or a word without an @, in lower case.  A mailbox belongs to an address whose domain is local; adding the first
+ * mailbox of an unknown domain makes the domain local.  Adding blocks for two password hashes, before its transaction starts.
+ */
+#ifndef DIRECTORY_USERS_H
+#define DIRECTORY_USERS_H
+
+#include "directory/directory.h"
+#include "directory/tables.h"
+
+enum { LOGIN_MIN = 4, LOGIN_MAX = 256 };
+
+struct new_user {
+    struct str login, password;
+    bool mailbox, relay, catchall;
+    struct str quota;         /* "200M"; empty: default_quota */
+    int64_t default_quota;    /* bytes */
+    struct str home_base;
+};
+
+struct user_row {
+    int64_t id;
+    struct str login, quota, home;
+    bool active, relay, mailbox, catchall;
+};
+
+/* ADDRESS and DOMAIN as names.h has them. */
+enum answer users_has_mailbox(struct tables *t, struct str address);
+enum answer users_has_catchall(struct tables *t, struct str domain);
+
+struct status users_add(struct tables *t, const struct new_user *u);
+struct status users_set_password(struct tables *t, struct str login, struct str password);
+/* Leaves the mailbox on disk and the domain in rcpthosts. */
+struct status users_del(struct tables *t, struct str login);
+struct status users_list(struct tables *t, void (*row)(void *context, const struct user_row *r), void *context);
+
+#endif

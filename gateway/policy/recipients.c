@@ -1,0 +1,63 @@
+#include "policy/recipients.h"
+
+static struct policy_verdict verdict(struct status status, bool unknown_recipient)
+{
+    return (struct policy_verdict){status, unknown_recipient};
+}
+
+static struct policy_verdict not_answered(void)
+{
+    return verdict(status_make(451, "4.3.0", "Cannot look up the recipient now, try again later"), false);
+}
+
+static struct policy_verdict accepted(void)
+{
+    return verdict(status_make(250, "", "ok"), false);
+}
+
+static struct policy_verdict local_recipient(const struct directory *d, const struct path *path)
+{
+    switch (d->recipient(d->self, path->local, path->host)) {
+    case ANSWER_YES:
+        return accepted();
+    case ANSWER_NO:
+        return verdict(status_make(550, "5.1.1", "<%.*s>: No such user here", STR_ARG(path->address)), true);
+    case ANSWER_FAILED:
+        break;
+    }
+    return not_answered();
+}
+
+static struct policy_verdict by_client(const struct directory *d, const struct policy_client *client, const struct path *path)
+{
+    enum answer answer = d->relayip(d->self, client->address);
+
+    if (answer == ANSWER_FAILED)
+        return not_answered();
+    if (answer == ANSWER_YES || client->user_may_relay)
+        return accepted();
+    return verdict(status_make(554, "5.7.1", "<%.*s>: Relay access denied.", STR_ARG(path->address)), false);
+}
+
+struct policy_verdict policy_recipient(const struct directory *d, const struct policy_client *client, const struct path *path)
+{
+    struct rcpthost host;
+
+    if (path_is_postmaster(path))
+        return accepted();
+    switch (d->rcpthost(d->self, path->host, &host)) {
+    case ANSWER_YES:
+        return host.is_local ? local_recipient(d, path) : accepted();
+    case ANSWER_NO:
+        return by_client(d, client, path);
+    case ANSWER_FAILED:
+        break;
+    }
+    return not_answered();
+}
+
+void policy_complete_postmaster(struct path *path, const char *me, struct arena *arena)
+{
+    path->domain = path->host = arena_str(arena, str_of(me));
+    path->address = path_format(path->local, path->domain, arena);
+}

@@ -1,0 +1,75 @@
+/*
+ * claim - the deliverer's side of the queue: what is due, taking it, and saying how it went.
+ *
+ * An attempt is marked before it starts and settled when it ended: delivered recipients go (and the message with its last one), the others stay with
+ * the status they met.  All functions that change something run inside a transaction of the caller (queue_begin, queue_commit), many in one.
+ * A bool is false when the database failed; db_status of the queue's db says how.
+ */
+#ifndef QUEUE_CLAIM_H
+#define QUEUE_CLAIM_H
+
+#include "queue/owner.h"
+#include "queue/queue.h"
+
+enum { CLAIM_CRASHES_MAX = 3, CLAIM_CONTENT_MAX = 64 << 10, CLAIM_HOST_SIZE = 320 };
+
+struct claims {
+    struct queue *queue;
+    struct db_query *next_domain, *due, *message, *recipients, *mark;
+    struct db_query *delivered, *forget, *later, *failed, *give_back;
+    struct db_query *owners, *recover;
+};
+
+enum outcome { OUTCOME_OPEN, OUTCOME_DELIVERED, OUTCOME_LATER, OUTCOME_FAILED };
+
+/* A recipient in progress, and then its outcome. */
+struct delivery {
+    struct delivery *next;
+    int64_t message;
+    struct recipient recipient;
+    int64_t due;     /* when it became due */
+    int64_t flushed; /* 0: nobody asked */
+    int64_t attempts;
+    struct status status;
+    enum outcome outcome;
+    char host[CLAIM_HOST_SIZE]; /* next hop spoken to, NAME[ADDRESS]:PORT; "": none */
+};
+
+/* A message with those of its recipients that are due; envelope->recipients is not used. */
+struct claimed {
+    struct arena arena;
+    struct envelope envelope;
+    int64_t size;
+    bool has_content; /* small ones come along */
+    struct str content;
+    struct delivery *deliveries;
+};
+
+struct due {
+    int64_t message;
+    int64_t number;
+};
+
+bool claims_init(struct claims *c, struct queue *q);
+
+/* The first domain after AFTER ("" to begin) that has scheduled recipients, and when its first is due.  ANSWER: 1 found, 0 none, -1 failed. */
+int claims_next_domain(struct claims *c, struct str after, char *domain, int64_t *due);
+/* Up to MOST recipients of DOMAIN that are due; their number, or -1. */
+int claims_due(struct claims *c, const char *domain, int64_t now, struct due *to, int most);
+/* Loads a message and its due recipients.  1, 0 when it is gone, or -1.  claimed_free frees it. */
+int claims_load(struct claims *c, int64_t message, int64_t now, struct claimed **loaded);
+void claimed_free(struct claimed **c);
+
+bool claims_mark(struct claims *c, const struct delivery *d, int64_t owner);
+
+bool claims_delivered(struct claims *c, const struct delivery *d);
+bool claims_later(struct claims *c, const struct delivery *d, int64_t now, int64_t due);
+bool claims_failed(struct claims *c, const struct delivery *d, int64_t now);
+/* The attempt did not take place. */
+bool claims_give_back(struct claims *c, const struct delivery *d);
+
+/* What dead deliverers had in hand has spent an attempt: due at once after the first crash, after RETRY_MS after the second, held after the third.
+ * *RECOVERED counts them; *OTHERS says whether other deliverers still live with recipients in hand. */
+bool claims_recover(struct claims *c, const struct owner *self, int64_t now, int64_t retry_ms, int64_t *recovered, bool *others);
+
+#endif

@@ -1,0 +1,143 @@
+#include "queue/commit.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/thread.h"
+#include "queue/wake.h"
+
+#include <stdio.h>
+
+enum { GROUP_MAX = 500 };
+
+/* One message that waits; it lives on the stack of its session. */
+struct waiting {
+    struct waiting *next;
+    const struct envelope *envelope;
+    struct body *body;
+    struct status status;
+    bool settled;
+    struct signal settled_signal;
+};
+
+struct committer {
+    struct queue queue;
+    struct wake wake;
+    struct lock lock;
+    struct signal work;
+    struct waiting *first, **last;
+};
+
+static struct waiting *take_group(struct committer *c)
+{
+    struct waiting *group, *end;
+    int count = 1;
+
+    lock_take(&c->lock);
+    while (c->first == NULL)
+        signal_wait(&c->work, &c->lock, CLOCK_NEVER);
+    group = end = c->first;
+    while (end->next != NULL && count++ < GROUP_MAX)
+        end = end->next;
+    c->first = end->next;
+    if (c->first == NULL)
+        c->last = &c->first;
+    end->next = NULL;
+    lock_release(&c->lock);
+    return group;
+}
+
+static bool store(struct committer *c, struct waiting *group)
+{
+    bool ok = queue_begin(&c->queue);
+
+    if (!ok)
+        return false;
+    for (struct waiting *w = group; w != NULL && ok; w = w->next)
+        ok = queue_put(&c->queue, w->envelope, w->body);
+    if (ok)
+        return queue_commit(&c->queue);
+    queue_rollback(&c->queue);
+    return false;
+}
+
+static void store_alone(struct committer *c, struct waiting *w)
+{
+    struct waiting alone = {.envelope = w->envelope, .body = w->body};
+
+    w->status = store(c, &alone) ? status_ok() : db_status(c->queue.db);
+    body_failed(w->body, &w->status);
+}
+
+static void store_group(struct committer *c, struct waiting *group)
+{
+    bool stored = store(c, group);
+
+    for (struct waiting *w = group; w != NULL; w = w->next) {
+        if (stored)
+            w->status = status_ok();
+        else
+            store_alone(c, w);
+    }
+    wake_send(&c->wake);
+}
+
+static void settle(struct committer *c, struct waiting *group)
+{
+    lock_take(&c->lock);
+    while (group != NULL) {
+        struct waiting *next = group->next; /* once settled it is gone */
+
+        group->settled = true;
+        signal_one(&group->settled_signal);
+        group = next;
+    }
+    lock_release(&c->lock);
+}
+
+static void run(void *argument)
+{
+    struct committer *c = argument;
+
+    for (;;) {
+        struct waiting *group = take_group(c);
+
+        store_group(c, group);
+        settle(c, group);
+    }
+}
+
+struct committer *committer_open(const char *folder, char *error, size_t error_size)
+{
+    struct committer *c = memory_new(sizeof *c);
+
+    if (!queue_open(&c->queue, folder, error, error_size)) {
+        memory_free(&c);
+        return NULL;
+    }
+    wake_open(&c->wake, folder);
+    lock_init(&c->lock);
+    signal_init(&c->work);
+    c->last = &c->first;
+    if (!thread_start(run, c)) {
+        snprintf(error, error_size, "cannot start the committer's thread");
+        queue_close(&c->queue);
+        memory_free(&c);
+    }
+    return c;
+}
+
+struct status committer_put(struct committer *c, const struct envelope *e, struct body *body)
+{
+    struct waiting w = {.envelope = e, .body = body};
+
+    signal_init(&w.settled_signal);
+    lock_take(&c->lock);
+    *c->last = &w;
+    c->last = &w.next;
+    signal_one(&c->work);
+    while (!w.settled)
+        signal_wait(&w.settled_signal, &c->lock, CLOCK_NEVER);
+    lock_release(&c->lock);
+    signal_done(&w.settled_signal);
+    return w.status;
+}

@@ -1,0 +1,219 @@
+#include "queue/queue.h"
+
+#include "queue/schema.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* 2 MB of page cache hold the hot pages; 4000 pages of log are 16 MB, which the next writer starts over. */
+enum { CACHE_KB = 2048, CHECKPOINT_PAGES = 4000 };
+
+static bool prepare(struct queue *q)
+{
+    q->begin = db_prepare(q->db, "BEGIN IMMEDIATE");
+    q->commit = db_prepare(q->db, "COMMIT");
+    q->rollback = db_prepare(q->db, "ROLLBACK");
+    q->put_message = db_prepare(q->db, "INSERT INTO message (id, session, arrived, sender, sender_host, user, client, helo, body, smtputf8, "
+                                       "ret, envid, size, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    q->put_recipient = db_prepare(q->db, "INSERT INTO recipient (message, number, address, domain, notify, orcpt, state, due, attempts, crashes) "
+                                         "VALUES (?, ?, ?, ?, ?, ?, 1, ?, 0, 0)");
+    return q->begin != NULL && q->commit != NULL && q->rollback != NULL && q->put_message != NULL && q->put_recipient != NULL;
+}
+
+static int64_t schema_version(struct queue *q)
+{
+    struct db_query *query = db_prepare(q->db, "PRAGMA user_version");
+    int64_t version = -1;
+
+    if (query != NULL && db_step(query))
+        version = db_int(query, 0);
+    return query != NULL && db_finish(query) ? version : -1;
+}
+
+/* Two processes may come here at once: the second finds the tables of the first. */
+static bool create_tables(struct queue *q)
+{
+    char sql[64];
+    bool ok = db_run(q->db, "BEGIN IMMEDIATE");
+
+    if (ok && schema_version(q) == 0) {
+        snprintf(sql, sizeof sql, "PRAGMA user_version=%d", QUEUE_SCHEMA_VERSION);
+        ok = db_run(q->db, queue_schema_sql) && db_run(q->db, sql);
+    }
+    if (ok)
+        return db_run(q->db, "COMMIT");
+    db_run(q->db, "ROLLBACK");
+    return false;
+}
+
+/* The file is made before SQLite sees it, so that it never has other rights than these; then its name is made durable. */
+static bool create_file(const char *folder, const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600), folder_fd;
+
+    if (fd < 0)
+        return false;
+    close(fd);
+    folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder_fd < 0)
+        return false;
+    fsync(folder_fd);
+    close(folder_fd);
+    return true;
+}
+
+bool queue_open(struct queue *q, const char *folder, char *error, size_t error_size)
+{
+    char path[600];
+    int64_t version;
+
+    *q = (struct queue){0};
+    snprintf(q->folder, sizeof q->folder, "%s", folder);
+    snprintf(path, sizeof path, "%s/queue.db", q->folder);
+    if (!create_file(q->folder, path)) {
+        snprintf(error, error_size, "%s: %s", path, strerrordesc_np(errno));
+        return false;
+    }
+    q->db = db_open(path, DB_READ_WRITE, CACHE_KB, error, error_size);
+    if (q->db == NULL)
+        return false;
+    db_checkpoint_after(q->db, CHECKPOINT_PAGES);
+    version = schema_version(q);
+    if (version == 0)
+        version = create_tables(q) ? schema_version(q) : -1;
+    if (version == QUEUE_SCHEMA_VERSION && prepare(q))
+        return true;
+    if (version > QUEUE_SCHEMA_VERSION)
+        snprintf(error, error_size, "%s: made by a newer tmail (schema %d, this one knows %d)", path, (int)version, QUEUE_SCHEMA_VERSION);
+    else
+        snprintf(error, error_size, "%s: %s", path, db_error(q->db));
+    queue_close(q);
+    return false;
+}
+
+void queue_close(struct queue *q)
+{
+    db_close(&q->db);
+}
+
+bool queue_begin(struct queue *q)
+{
+    return db_execute(q->begin);
+}
+
+bool queue_commit(struct queue *q)
+{
+    if (db_execute(q->commit))
+        return true;
+    queue_rollback(q);
+    return false;
+}
+
+void queue_rollback(struct queue *q)
+{
+    if (db_in_transaction(q->db)) /* SQLite has rolled back by itself when the disk was full */
+        db_execute(q->rollback);
+}
+
+static bool put_message(struct queue *q, const struct envelope *e, struct body *body)
+{
+    struct db_query *query = q->put_message;
+
+    db_bind_int(query, 1, e->id);
+    db_bind_str(query, 2, e->session);
+    db_bind_int(query, 3, e->arrived);
+    db_bind_str(query, 4, e->sender);
+    db_bind_str(query, 5, e->sender_host);
+    db_bind_optional(query, 6, e->user);
+    db_bind_str(query, 7, e->client);
+    db_bind_str(query, 8, e->helo);
+    db_bind_int(query, 9, e->body);
+    db_bind_int(query, 10, e->smtputf8);
+    db_bind_int(query, 11, e->ret);
+    db_bind_optional(query, 12, e->envid);
+    db_bind_int(query, 13, body->size);
+    if (body->fd < 0)
+        db_bind_blob(query, 14, body_in_memory(body));
+    else
+        db_bind_zeros(query, 14, body->size);
+    return db_execute(query);
+}
+
+static bool put_recipients(struct queue *q, const struct envelope *e)
+{
+    for (const struct recipient *r = e->recipients; r != NULL; r = r->next) {
+        db_bind_int(q->put_recipient, 1, e->id);
+        db_bind_int(q->put_recipient, 2, r->number);
+        db_bind_str(q->put_recipient, 3, r->address);
+        db_bind_str(q->put_recipient, 4, r->domain);
+        db_bind_int(q->put_recipient, 5, (int64_t)r->notify);
+        db_bind_optional(q->put_recipient, 6, r->orcpt);
+        db_bind_int(q->put_recipient, 7, e->arrived);
+        if (!db_execute(q->put_recipient))
+            return false;
+    }
+    return true;
+}
+
+/* A large content goes in by pieces, so that it costs no heap. */
+static bool put_pieces(struct queue *q, int64_t id, struct body *body)
+{
+    char scratch[BODY_PIECE];
+    struct db_blob *blob = db_blob_open(q->db, "message", "content", id, true);
+    int64_t offset = 0;
+    bool ok = blob != NULL;
+
+    while (ok && offset < body->size) {
+        struct str piece = body_piece(body, offset, scratch);
+
+        ok = piece.length > 0 && db_blob_write(blob, offset, piece);
+        offset += (int64_t)piece.length;
+    }
+    if (blob != NULL && !db_blob_close(&blob))
+        ok = false;
+    return ok;
+}
+
+bool queue_put(struct queue *q, const struct envelope *e, struct body *body)
+{
+    return put_message(q, e, body) && put_recipients(q, e) && (body->fd < 0 || put_pieces(q, e->id, body));
+}
+
+static bool copy_content(struct db_blob *blob, struct body *body)
+{
+    char scratch[BODY_PIECE];
+    int64_t size = db_blob_size(blob), offset = 0;
+
+    while (offset < size) {
+        size_t length = size - offset < BODY_PIECE ? (size_t)(size - offset) : BODY_PIECE;
+
+        if (!db_blob_read(blob, offset, scratch, length))
+            return false;
+        body_append(body, (struct str){scratch, length});
+        offset += (int64_t)length;
+    }
+    return true;
+}
+
+bool queue_read_content(struct queue *q, int64_t id, struct body *body, struct status *why)
+{
+    struct db_blob *blob = db_blob_open(q->db, "message", "content", id, false);
+    bool ok = blob != NULL && copy_content(blob, body);
+
+    if (!ok)
+        *why = db_status(q->db);
+    if (blob != NULL)
+        db_blob_close(&blob);
+    return ok && !body_failed(body, why);
+}
+
+const char *recipient_state_name(enum recipient_state state)
+{
+    static const char *const names[] = {"", "scheduled", "in-progress", "held", "failed"};
+
+    return state >= RECIPIENT_SCHEDULED && state <= RECIPIENT_FAILED ? names[state] : "unknown";
+}

@@ -1,0 +1,43 @@
+/*
+ * queue - the messages that we have taken responsibility for; the only thing that smtpd and deliverd share.
+ *
+ * One SQLite database, queue.db in the store folder, tables `message` and `recipient` (queue/schema.c documents each column).  A message exists if
+ * and only if its row exists, content included: there are no other files to lose or to find again.  Receivers put messages (commit.h groups them into
+ * transactions), deliverers claim recipients and settle them (claim.h), administrators look and change (manage.h).
+ *
+ * A struct queue is one connection and belongs to one thread at a time.  Its calls block for the disk and for other writers, at most DB_BUSY_MS.
+ * Failures come back as a status whose text a client may see; the log has the details.
+ */
+#ifndef QUEUE_QUEUE_H
+#define QUEUE_QUEUE_H
+
+#include "base/db.h"
+#include "message/body.h"
+#include "message/envelope.h"
+
+enum recipient_state { RECIPIENT_SCHEDULED = 1, RECIPIENT_IN_PROGRESS = 2, RECIPIENT_HELD = 3, RECIPIENT_FAILED = 4 };
+
+struct queue {
+    struct db *db;
+    char folder[512];
+    struct db_query *begin, *commit, *rollback;
+    struct db_query *put_message, *put_recipient;
+};
+
+/* Opens or creates the queue in FOLDER, which exists.  False with the reason in ERROR. */
+bool queue_open(struct queue *q, const char *folder, char *error, size_t error_size);
+void queue_close(struct queue *q);
+
+bool queue_begin(struct queue *q);  /* a write transaction */
+bool queue_commit(struct queue *q); /* durable when it returns true; rolled back when false */
+void queue_rollback(struct queue *q);
+
+/* Puts a message with all its recipients, due at once.  Inside a transaction. */
+bool queue_put(struct queue *q, const struct envelope *e, struct body *body);
+
+/* Copies the content of message ID into BODY.  False: gone, or failed (*WHY). */
+bool queue_read_content(struct queue *q, int64_t id, struct body *body, struct status *why);
+
+const char *recipient_state_name(enum recipient_state state);
+
+#endif

@@ -1,0 +1,13 @@
+/*
+ * schema - the tables of queue.db, with what each column means.
+ *
+ * Written for those who read them with any SQLite client, too.  PRAGMA user_version is QUEUE_SCHEMA_VERSION.
+ */
+#ifndef QUEUE_SCHEMA_H
+#define QUEUE_SCHEMA_H
+
+enum { QUEUE_SCHEMA_VERSION = 1 };
+
+extern const char queue_schema_sql[];
+
+#endif
