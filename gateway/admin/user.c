@@ -1,0 +1,146 @@
+#include "admin/user_words.h"
+
+#include "admin/change.h"
+#include "admin/groups.h"
+#include "admin/listing.h"
+#include "admin/secret.h"
+
+#include <string.h>
+
+static const struct option_spec add_options[] = {
+    {"mailbox", "m", NULL, "the user has a mailbox; the login is its address, its domain becomes local"},
+    {"relay", "r", NULL, "the user may relay after authentication"},
+    {"quota", "q", "BYTES", "size of the mailbox, with K, M or G; TMAIL_USERS_MAILBOX_DEFAULT_QUOTA without this"},
+    {"catchall", NULL, NULL, "the mailbox takes mail for all unknown addresses of its domain"},
+    CHANGE_OPTION_CREATE,
+    {0},
+};
+static const struct option_spec update_options[] = {
+    {"password", "p", "PASSWORD", "the new password; without this it is read from the terminal or standard input"},
+    CHANGE_OPTION_CREATE,
+    {0},
+};
+
+int user_add(struct invocation *i, struct new_user *u)
+{
+    struct tables *t;
+    struct status s;
+    int result = change_open(i, &t);
+
+    if (result != EXIT_DONE)
+        return result;
+    u->home_base = str_of(i->conf->users_home_base);
+    u->default_quota = i->conf->users_mailbox_default_quota;
+    s = users_add(t, u);
+    return change_close(i, &t, &s);
+}
+
+/* GIVEN, or what is typed into ROOM. */
+static int get_password(const struct invocation *i, const char *given, char *room, struct str *password)
+{
+    const char *problem;
+
+    if (given == NULL && !secret_read(room, &problem))
+        return invocation_fail(i, "%s", problem);
+    *password = str_of(given != NULL ? given : room);
+    return EXIT_DONE;
+}
+
+static int run_add(struct invocation *i)
+{
+    struct new_user u = {
+        .login = str_of(i->words[0]),
+        .mailbox = invocation_has(i, "mailbox"),
+        .relay = invocation_has(i, "relay"),
+        .catchall = invocation_has(i, "catchall"),
+        .quota = str_of(invocation_value(i, "quota")),
+    };
+    char typed[SECRET_SIZE];
+    int result = get_password(i, i->word_count > 1 ? i->words[1] : NULL, typed, &u.password);
+
+    if (result == EXIT_DONE)
+        result = user_add(i, &u);
+    explicit_bzero(typed, sizeof typed);
+    return result;
+}
+
+static int update(struct invocation *i, struct str password)
+{
+    struct tables *t;
+    struct status s;
+    int result = change_open(i, &t);
+
+    if (result != EXIT_DONE)
+        return result;
+    s = users_set_password(t, str_of(i->words[0]), password);
+    return change_close(i, &t, &s);
+}
+
+static int run_update(struct invocation *i)
+{
+    char typed[SECRET_SIZE];
+    struct str password;
+    int result = get_password(i, invocation_value(i, "password"), typed, &password);
+
+    if (result == EXIT_DONE)
+        result = update(i, password);
+    explicit_bzero(typed, sizeof typed);
+    return result;
+}
+
+static int run_del(struct invocation *i)
+{
+    return change_word(i, users_del);
+}
+
+static const char *yes_or_no(bool yes)
+{
+    return yes ? "yes" : "no";
+}
+
+static void print_row(void *context, const struct user_row *r)
+{
+    struct listing_rows *rows = context;
+    struct str home = r->home.length > 0 ? r->home : STR("no");
+
+    rows->count++;
+    listing_number(rows->listing, "id", r->id);
+    listing_str(rows->listing, "login", r->login);
+    listing_bool(rows->listing, "active", r->active);
+    listing_bool(rows->listing, "auth_relay", r->relay);
+    listing_bool(rows->listing, "have_mailbox", r->mailbox);
+    listing_bool(rows->listing, "is_catchall", r->catchall);
+    change_list_optional(rows, "mailbox_quota", r->quota);
+    change_list_optional(rows, "home", r->home);
+    listing_line(rows->listing, "%.*s - authrelay: %s - have mailbox: %s - home: %.*s - active: %s - catchall: %s", STR_ARG(r->login),
+                 yes_or_no(r->relay), yes_or_no(r->mailbox), STR_ARG(home), yes_or_no(r->active), yes_or_no(r->catchall));
+    listing_end_row(rows->listing);
+}
+
+static struct status list(struct tables *t, struct listing_rows *rows)
+{
+    return users_list(t, print_row, rows);
+}
+
+static int run_list(struct invocation *i)
+{
+    return change_list(i, list, "There are no users yet.");
+}
+
+static const struct command commands[] = {
+    {.verb = "add", .words = "LOGIN [PASSWORD]", .words_min = 1, .words_max = 2, .options = add_options, .run = run_add,
+     .help = "Add a user.  Without PASSWORD it is read from the terminal, or is the first line of standard input."},
+    {.verb = "update", .words = "LOGIN", .words_min = 1, .words_max = 1, .options = update_options, .run = run_update,
+     .help = "Give a user another password."},
+    {.verb = "del", .words = "LOGIN", .words_min = 1, .words_max = 1, .options = change_options, .run = run_del,
+     .help = "Delete a user.  The mail of the mailbox stays on disk."},
+    {.verb = "list", .listing = true, .options = change_options, .run = run_list,
+     .help = "List the users."},
+};
+
+const struct command_group user_group = {
+    .noun = "user",
+    .help = "who may log in, and who has a mailbox",
+    .commands = commands,
+    .count = sizeof commands / sizeof commands[0],
+};

@@ -1,0 +1,116 @@
+#include "generation.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "net/listener.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { START_AGAIN_MS = 1000 };
+
+static int find_listener(const struct generation *g, const struct address *address)
+{
+    for (size_t i = 0; g != NULL && i < g->specs.count; i++)
+        if (address_equal(&g->specs.items[i].address, address) && g->specs.items[i].address.port == address->port)
+            return g->listeners[i];
+    return -1;
+}
+
+static bool bind_all(struct generation *g, const struct generation *old, char *error, size_t error_size)
+{
+    for (size_t i = 0; i < g->specs.count; i++) {
+        const struct address *address = &g->specs.items[i].address;
+        char text[ADDRESS_TEXT_SIZE];
+
+        g->listeners[i] = find_listener(old, address);
+        if (g->listeners[i] >= 0)
+            continue;
+        g->listeners[i] = listener_bind(address);
+        address_text_port(address, text);
+        if (g->listeners[i] < 0) {
+            snprintf(error, error_size, "TMAIL_SMTPD_DSNS: cannot listen on %s: %s", text, strerrordesc_np(errno));
+            return false;
+        }
+        log_message(LOG_LEVEL_INFO, "listening", "%s", text);
+    }
+    return true;
+}
+
+struct generation *generation_new(struct conf *conf, const struct generation *old, char *error, size_t error_size)
+{
+    struct generation *g = memory_new(sizeof *g);
+    struct buf errors = {0};
+    bool ok = true;
+
+    g->conf = *conf;
+    *conf = (struct conf){0};
+    for (int role = 0; role < CHILD_ROLES; role++)
+        g->children[role] = (struct child){.control = -1, .restart_at = CLOCK_NEVER};
+    g->children[CHILD_SMTPD].wanted = g->conf.smtpd_launch;
+    g->children[CHILD_DELIVERD].wanted = g->conf.deliverd_launch;
+    if (g->conf.smtpd_launch)
+        ok = listeners_parse(&g->specs, str_of(g->conf.smtpd_dsns), &g->conf.arena, &errors);
+    buf_done(&errors);
+    if (ok && g->specs.count > GENERATION_LISTENERS_MAX) {
+        snprintf(error, error_size, "TMAIL_SMTPD_DSNS: more than %d listeners", GENERATION_LISTENERS_MAX);
+        g->specs.count = 0;
+        ok = false;
+    }
+    for (size_t i = 0; i < g->specs.count; i++)
+        g->listeners[i] = -1;
+    if (!ok || !bind_all(g, old, error, error_size))
+        generation_free(&g, old);
+    return g;
+}
+
+void generation_free(struct generation **g, const struct generation *other)
+{
+    if (*g == NULL)
+        return;
+    for (size_t i = 0; i < (*g)->specs.count; i++)
+        if ((*g)->listeners[i] >= 0 && find_listener(other, &(*g)->specs.items[i].address) < 0)
+            close((*g)->listeners[i]);
+    conf_done(&(*g)->conf);
+    memory_free(g);
+}
+
+void generation_start(struct generation *g, enum child_role role)
+{
+    struct child *child = &g->children[role];
+    struct log_line l;
+
+    child->restart_at = CLOCK_NEVER;
+    child->ready = false;
+    child->started = clock_now();
+    child->pid = child_start(role, &g->conf, g->listeners, role == CHILD_SMTPD ? g->specs.count : 0, &child->control);
+    if (child->pid < 0) {
+        log_message(LOG_LEVEL_ERROR, "child-not-started", "%s: %s", child_role_name(role), strerrordesc_np(errno));
+        child->pid = 0;
+        child->restart_at = clock_now() + START_AGAIN_MS;
+        return;
+    }
+    log_begin(&l, LOG_LEVEL_INFO, "child-started");
+    log_text(&l, "child", child_role_name(role));
+    log_number(&l, "pid", child->pid);
+    log_end(&l);
+}
+
+void generation_let_go(struct child *child)
+{
+    if (child->control >= 0)
+        close(child->control);
+    child->control = -1;
+    child->restart_at = CLOCK_NEVER;
+}
+
+bool generation_is_ready(const struct generation *g)
+{
+    for (int role = 0; role < CHILD_ROLES; role++)
+        if (g->children[role].wanted && !g->children[role].ready)
+            return false;
+    return true;
+}

@@ -1,0 +1,43 @@
+/*
+ * generation - one configuration with the sockets and the children that serve it.
+ *
+ * The parent has a current generation and, during a start or a reload, a next one beside it.  A listening socket that both want is the same
+ * socket.  Owned by the parent's one thread; nothing blocks.
+ */
+#ifndef GENERATION_H
+#define GENERATION_H
+
+#include "child.h"
+#include "conf/listeners.h"
+
+enum { GENERATION_LISTENERS_MAX = 64 };
+
+struct child {
+    pid_t pid; /* 0: does not run */
+    int control;
+    bool ready;
+    bool wanted;        /* this generation has this role */
+    int64_t started;    /* clock_now */
+    int64_t restart_at; /* clock_now; CLOCK_NEVER: not due */
+    int deaths;         /* in a row */
+};
+
+struct generation {
+    struct conf conf;
+    struct listeners specs;
+    int listeners[GENERATION_LISTENERS_MAX];
+    struct child children[CHILD_ROLES];
+};
+
+/* Takes CONF.  Sockets that OLD (or NULL) has are shared, the others are bound; false with the reason in ERROR and nothing left open. */
+struct generation *generation_new(struct conf *conf, const struct generation *old, char *error, size_t error_size);
+/* Closes the sockets that OTHER (or NULL) does not share, and frees all.  Its children have been let go. */
+void generation_free(struct generation **g, const struct generation *other);
+
+/* Starts the child of ROLE, and logs it; a failure sets restart_at. */
+void generation_start(struct generation *g, enum child_role role);
+/* Closes the control socket: the child drains. */
+void generation_let_go(struct child *child);
+bool generation_is_ready(const struct generation *g);
+
+#endif

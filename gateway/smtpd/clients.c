@@ -1,0 +1,110 @@
+#include "smtpd/clients.h"
+
+#include "base/memory.h"
+#include "base/thread.h"
+
+#include <string.h>
+
+enum { BUCKETS = 4096 };
+
+struct client {
+    struct client *next;
+    unsigned char key[16];
+    int sessions;
+};
+
+struct clients {
+    struct lock lock;
+    struct signal empty;
+    int total;
+    struct client *buckets[BUCKETS];
+};
+
+struct clients *clients_new(void)
+{
+    struct clients *c = memory_new(sizeof *c);
+
+    lock_init(&c->lock);
+    signal_init(&c->empty);
+    return c;
+}
+
+static void key_of(const struct address *a, unsigned char key[16])
+{
+    address_bytes16(a, key);
+    if (a->family == AF_INET6)
+        memset(key + 8, 0, 8);
+}
+
+/* FNV-1a: addresses that an enemy picks can share a bucket, but then each costs a socket that counts against the total. */
+static struct client **place_of(struct clients *c, const unsigned char key[16])
+{
+    uint32_t hash = 2166136261U;
+    struct client **place;
+
+    for (int i = 0; i < 16; i++)
+        hash = (hash ^ key[i]) * 16777619U;
+    place = &c->buckets[hash % BUCKETS];
+    while (*place != NULL && memcmp((*place)->key, key, 16) != 0)
+        place = &(*place)->next;
+    return place;
+}
+
+int clients_enter(struct clients *c, const struct address *a)
+{
+    unsigned char key[16];
+    struct client **place;
+    int sessions;
+
+    key_of(a, key);
+    lock_take(&c->lock);
+    place = place_of(c, key);
+    if (*place == NULL) {
+        *place = memory_new(sizeof **place);
+        memcpy((*place)->key, key, 16);
+    }
+    sessions = ++(*place)->sessions;
+    c->total++;
+    lock_release(&c->lock);
+    return sessions;
+}
+
+void clients_leave(struct clients *c, const struct address *a)
+{
+    unsigned char key[16];
+    struct client **place;
+
+    key_of(a, key);
+    lock_take(&c->lock);
+    place = place_of(c, key);
+    if (*place != NULL && --(*place)->sessions == 0) {
+        struct client *gone = *place;
+
+        *place = gone->next;
+        memory_free(&gone);
+    }
+    if (--c->total == 0)
+        signal_all(&c->empty);
+    lock_release(&c->lock);
+}
+
+int clients_total(struct clients *c)
+{
+    int total;
+
+    lock_take(&c->lock);
+    total = c->total;
+    lock_release(&c->lock);
+    return total;
+}
+
+bool clients_wait_empty(struct clients *c, int64_t deadline)
+{
+    bool in_time = true;
+
+    lock_take(&c->lock);
+    while (c->total > 0 && in_time)
+        in_time = signal_wait(&c->empty, &c->lock, deadline);
+    lock_release(&c->lock);
+    return in_time;
+}

@@ -1,0 +1,56 @@
+/*
+ * session - one client's connection, from banner to goodbye (RFC 5321 section 3).
+ *
+ * session_run is the body of a session's thread: it blocks for the client under the timeouts of the configuration, obeys the limits, and returns
+ * when the connection is over.  The verbs are a table (session.c) with the phases in which each is legal; what a verb does stands in verbs_*.c.
+ * The transaction is an object: where there is none, there is no state to forget (transaction.h).
+ */
+#ifndef SMTPD_SESSION_H
+#define SMTPD_SESSION_H
+
+#include "conf/conf.h"
+#include "directory/directory.h"
+#include "message/id.h"
+#include "net/stream.h"
+#include "queue/commit.h"
+#include "smtpd/transaction.h"
+
+/* What all sessions share; it does not change while they run. */
+struct smtpd {
+    const struct conf *conf;
+    const struct directory *directory;
+    struct committer *committer;
+};
+
+struct session {
+    const struct smtpd *smtpd;
+    struct stream stream;
+    char id[SESSION_ID_SIZE];
+    char client[ADDRESS_TEXT_SIZE];
+    char helo[DOMAIN_SIZE]; /* as the client said it; "" before HELO */
+    bool greeted;           /* HELO or EHLO was accepted */
+    bool extended;          /* EHLO */
+    bool poisoned;          /* a bare LF was read: what follows, up to a CR LF, is part of that line */
+    int64_t commands;       /* since the last accepted message */
+    int64_t errors, unknown_recipients, messages;
+    struct transaction *transaction; /* NULL: none */
+    const char *ended;      /* why the session is over; NULL while it is not */
+};
+
+void session_run(const struct smtpd *smtpd, int fd, const struct address *peer);
+
+/* For the verbs.  The text is printf's; the enhanced code "" leaves it out. */
+void session_reply(struct session *s, int code, const char *enhanced, const char *format, ...) __attribute__((format(printf, 4, 5)));
+void session_reply_status(struct session *s, const struct status *status);
+/* A line of a multi-line reply. */
+void session_reply_more(struct session *s, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* The same as session_reply, and it counts against TMAIL_SMTPD_MAX_ERRORS. */
+void session_error(struct session *s, int code, const char *enhanced, const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Replies with STATUS, and logs that VERB was refused. */
+void session_refuse(struct session *s, const char *verb, const struct status *status);
+void session_end(struct session *s, const char *why);
+void session_end_transaction(struct session *s);
+/* After a fault of the stream: the last words that fit it, and the end. */
+void session_end_by_fault(struct session *s);
+
+#endif

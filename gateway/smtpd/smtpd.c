@@ -1,0 +1,143 @@
+#include "smtpd/smtpd.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/stop.h"
+#include "base/thread.h"
+#include "net/listener.h"
+#include "smtpd/clients.h"
+#include "smtpd/session.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LISTENERS_MAX = 64, ACCEPT_BURST = 64, NO_DESCRIPTORS_PAUSE_MS = 100 };
+
+struct receiver {
+    struct smtpd smtpd;
+    struct clients *clients;
+};
+
+struct visitor {
+    struct receiver *receiver;
+    int fd;
+    struct address peer;
+};
+
+static void visit(void *argument)
+{
+    struct visitor v = *(struct visitor *)argument;
+
+    memory_free(&argument);
+    session_run(&v.receiver->smtpd, v.fd, &v.peer);
+    clients_leave(v.receiver->clients, &v.peer);
+}
+
+/* A new socket's send buffer takes one line without blocking; a client that cannot even take that gets nothing. */
+static void turn_away(int fd, const struct address *peer, const struct status *status)
+{
+    char line[STATUS_TEXT_SIZE + 32], enhanced[STATUS_ENHANCED_SIZE], client[ADDRESS_TEXT_SIZE];
+    struct log_line l;
+
+    status_enhanced(status, enhanced);
+    snprintf(line, sizeof line, "%d %s%s\r\n", status->code, enhanced, status->text);
+    (void)!send(fd, line, strlen(line), MSG_NOSIGNAL);
+    close(fd);
+    address_text(peer, client);
+    log_begin(&l, LOG_LEVEL_WARNING, "too-many-sessions");
+    log_text(&l, "client", client);
+    log_status(&l, status);
+    log_end(&l);
+}
+
+static void receive(struct receiver *r, int fd, const struct address *peer)
+{
+    const struct conf *conf = r->smtpd.conf;
+    int64_t total_limit = conf->smtpd_concurrency_incoming, own_limit = conf->smtpd_concurrency_per_client;
+    int own = clients_enter(r->clients, peer);
+    struct status status = status_ok();
+
+    if (clients_total(r->clients) > total_limit)
+        status = status_make(421, "4.3.2", "Too many sessions, try again later (limit %lld)", (long long)total_limit);
+    else if (own_limit > 0 && own > own_limit)
+        status = status_make(421, "4.7.0", "Too many sessions from your address (limit %lld)", (long long)own_limit);
+    if (status_is_ok(&status)) {
+        struct visitor *v = memory_new(sizeof *v);
+
+        *v = (struct visitor){r, fd, *peer};
+        if (thread_start(visit, v))
+            return;
+        memory_free(&v);
+        status = status_make(421, "4.3.2", "No thread left for a session, try again later");
+    }
+    turn_away(fd, peer, &status);
+    clients_leave(r->clients, peer);
+}
+
+static void accept_from(struct receiver *r, int listener)
+{
+    for (int i = 0; i < ACCEPT_BURST; i++) {
+        struct address peer;
+        int fd = listener_accept(listener, &peer);
+
+        if (fd >= 0) {
+            receive(r, fd, &peer);
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+            log_message(LOG_LEVEL_ERROR, "accept", "cannot take a connection: %s", strerrordesc_np(errno));
+            stop_wait(clock_now() + NO_DESCRIPTORS_PAUSE_MS);
+            return;
+        } else if (errno != ECONNABORTED && errno != EINTR) {
+            return;
+        }
+    }
+}
+
+static void serve(struct receiver *r, const int *listeners, size_t count)
+{
+    struct pollfd p[LISTENERS_MAX + 1];
+
+    for (size_t i = 0; i < count; i++)
+        p[i] = (struct pollfd){.fd = listeners[i], .events = POLLIN};
+    while (!stop_seen()) {
+        p[count] = (struct pollfd){.fd = stop_fd(), .events = POLLIN};
+        if (poll(p, count + 1, -1) < 0)
+            continue;
+        if (p[count].revents != 0)
+            stop_see();
+        for (size_t i = 0; i < count && !stop_seen(); i++)
+            if (p[i].revents != 0)
+                accept_from(r, listeners[i]);
+    }
+}
+
+static bool open_stores(struct receiver *r, struct directory *directory, const struct conf *conf, char *error, size_t size)
+{
+    if (!directory_open_sql(directory, conf->db_path, error, size))
+        return false;
+    r->smtpd.directory = directory;
+    r->smtpd.committer = committer_open(conf->store_source, error, size);
+    return r->smtpd.committer != NULL;
+}
+
+int smtpd_run(const struct conf *conf, const int *listeners, size_t count)
+{
+    struct receiver r = {.smtpd = {.conf = conf}, .clients = clients_new()};
+    struct directory directory;
+    char error[1024];
+
+    if (count > LISTENERS_MAX)
+        count = LISTENERS_MAX;
+    if (!open_stores(&r, &directory, conf, error, sizeof error)) {
+        log_message(LOG_LEVEL_ERROR, "start", "%s", error);
+        return 1;
+    }
+    (void)!write(stop_fd(), "R", 1);
+    serve(&r, listeners, count);
+    if (!clients_wait_empty(r.clients, stop_deadline()))
+        log_message(LOG_LEVEL_WARNING, "stopping", "%d sessions cut after their grace", clients_total(r.clients));
+    return 0;
+}

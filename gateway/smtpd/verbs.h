@@ -1,0 +1,28 @@
+/*
+ * verbs - what each SMTP command does; one function a verb, called by the session's table with the text behind the verb.
+ *
+ * The table has already seen that the verb is legal in this phase and that an argument is there where one must be.
+ */
+#ifndef SMTPD_VERBS_H
+#define SMTPD_VERBS_H
+
+#include "smtpd/session.h"
+
+void verb_helo(struct session *s, struct str argument);
+void verb_ehlo(struct session *s, struct str argument);
+void verb_mail(struct session *s, struct str argument);
+void verb_rcpt(struct session *s, struct str argument);
+void verb_data(struct session *s, struct str argument);
+void verb_bdat(struct session *s, struct str argument);
+void verb_rset(struct session *s, struct str argument);
+void verb_noop(struct session *s, struct str argument);
+void verb_vrfy(struct session *s, struct str argument);
+void verb_help(struct session *s, struct str argument);
+void verb_quit(struct session *s, struct str argument);
+
+/* A BDAT that may not run still has its octets behind it (RFC 3030 section 2): swallows them and answers with STATUS. */
+void verb_bdat_refused(struct session *s, struct str argument, const struct status *status);
+/* The names of all verbs, for HELP. */
+void verbs_list(struct session *s);
+
+#endif

@@ -1,0 +1,152 @@
+/* MAIL and RCPT. */
+#include "policy/recipients.h"
+#include "smtpd/verbs.h"
+
+/* The path behind KEYWORD ("FROM:"), and what follows it.  False when it was refused with CODE (RFC 3463: 5.1.7 sender, 5.1.3 recipient). */
+static bool read_path(struct session *s, const char *verb, struct str keyword, struct str *argument, size_t local_max, const char *code,
+                      struct arena *arena, struct path *path)
+{
+    struct status status = {0};
+
+    if (!str_starts_nocase(*argument, keyword)) {
+        session_error(s, 501, "5.5.4", "Syntax: %s %.*s<address> [parameters]", verb, STR_ARG(keyword));
+        return false;
+    }
+    *argument = str_trim(str_from(*argument, keyword.length));
+    switch (path_parse(path, argument, local_max, arena)) {
+    case PATH_OK:
+        break;
+    case PATH_SYNTAX:
+        status = status_make(501, code, "Bad address syntax");
+        break;
+    case PATH_TOO_LONG:
+        status = status_make(501, code, "Address too long (limit %d octets)", PATH_MAX_OCTETS);
+        break;
+    case PATH_LOCAL_TOO_LONG:
+        status = status_make(501, code, "Local part too long (limit %zu octets)", local_max);
+        break;
+    case PATH_BAD_DOMAIN:
+        status = status_make(501, code, "Bad domain in address");
+        break;
+    }
+    if (status.code == 0 && argument->length > 0 && argument->data[0] != ' ')
+        status = status_make(501, "5.5.4", "Syntax: %s %.*s<address> [parameters]", verb, STR_ARG(keyword));
+    if (status.code == 0)
+        return true;
+    s->errors++;
+    session_refuse(s, verb, &status);
+    return false;
+}
+
+static struct status check_sender(const struct session *s, const struct path *path, const struct mail_params *params)
+{
+    int64_t limit = s->smtpd->conf->smtpd_max_databytes;
+
+    if (path->domain.length == 0 && !path_is_null(path))
+        return status_make(501, "5.1.7", "Sender address needs a domain");
+    if (path->utf8 && !params->smtputf8)
+        return status_make(553, "5.6.7", "Non-ASCII sender address needs SMTPUTF8");
+    if (limit > 0 && params->size > (uint64_t)limit)
+        return status_make(552, "5.3.4", "Message too big (limit %lld octets)", (long long)limit);
+    return status_ok();
+}
+
+static void fill_envelope(struct session *s, struct transaction *t, const struct path *path, const struct mail_params *params)
+{
+    struct envelope *e = &t->envelope;
+
+    e->session = str_of(s->id);
+    e->sender = path->address;
+    e->sender_host = path->host;
+    e->client = str_of(s->client);
+    e->helo = arena_str(&t->arena, str_of(s->helo)); /* as it is now: a later HELO ends the transaction */
+    e->body = params->body;
+    e->ret = params->ret;
+    e->envid = arena_str(&t->arena, params->envid);
+    t->smtputf8 = params->smtputf8;
+}
+
+void verb_mail(struct session *s, struct str argument)
+{
+    const struct conf *conf = s->smtpd->conf;
+    struct transaction *t;
+    struct path path;
+    struct mail_params params;
+    struct status status;
+
+    if (conf->rfc_helo_mandatory && !s->greeted) {
+        session_error(s, 503, "5.5.1", "Send HELO or EHLO first");
+        return;
+    }
+    t = transaction_begin(conf);
+    if (!read_path(s, "MAIL", STR("FROM:"), &argument, conf->rfc_mailfrom_localpart_size ? PATH_LOCAL_MAX : 0, "5.1.7", &t->arena, &path)) {
+        transaction_end(&t);
+        return;
+    }
+    status = params_parse_mail(&params, argument);
+    if (!status_is_ok(&status)) {
+        s->errors++;
+    } else {
+        status = check_sender(s, &path, &params);
+    }
+    if (status_is_ok(&status)) {
+        fill_envelope(s, t, &path, &params);
+        s->transaction = t;
+        session_reply(s, 250, "", "ok");
+    } else {
+        transaction_end(&t);
+        session_refuse(s, "MAIL", &status);
+    }
+}
+
+/* The recipients of one transaction are bounded in number, and so is what they may cost in lookups. */
+static bool has_room(struct session *s)
+{
+    int64_t limit = s->smtpd->conf->smtp_max_rcpt;
+
+    if (limit == 0 || s->transaction->envelope.recipient_count < limit)
+        return true;
+    session_reply(s, 452, "4.5.3", "Too many recipients (limit %lld)", (long long)limit);
+    return false;
+}
+
+static struct policy_verdict judge(struct session *s, struct path *path)
+{
+    struct policy_client client = {.address = &s->stream.peer};
+    struct policy_verdict v = policy_recipient(s->smtpd->directory, &client, path);
+
+    if (path_is_postmaster(path))
+        policy_complete_postmaster(path, s->smtpd->conf->me, &s->transaction->arena);
+    return v;
+}
+
+void verb_rcpt(struct session *s, struct str argument)
+{
+    struct transaction *t = s->transaction;
+    struct path path;
+    struct rcpt_params params;
+    struct policy_verdict v;
+
+    if (!has_room(s) || !read_path(s, "RCPT", STR("TO:"), &argument, 0, "5.1.3", &t->arena, &path))
+        return;
+    v.status = params_parse_rcpt(&params, argument, t->smtputf8);
+    if (!status_is_ok(&v.status)) {
+        s->errors++;
+        session_refuse(s, "RCPT", &v.status);
+        return;
+    }
+    if (path.domain.length == 0 && !path_is_postmaster(&path))
+        v.status = status_make(501, "5.1.3", "Recipient address needs a domain");
+    else if (path.utf8 && !t->smtputf8)
+        v.status = status_make(553, "5.6.7", "Non-ASCII recipient address needs SMTPUTF8 at MAIL");
+    else
+        v = judge(s, &path);
+    if (status_is_ok(&v.status)) {
+        envelope_add(&t->envelope, &path, &params);
+        session_reply_status(s, &v.status);
+    } else {
+        t->refused_recipients = true;
+        s->unknown_recipients += v.unknown_recipient;
+        session_refuse(s, "RCPT", &v.status);
+    }
+}

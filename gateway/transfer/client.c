@@ -1,0 +1,476 @@
+#include "transfer/client.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "smtp/data.h"
+#include "smtp/reply.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { RCPT_BATCH = 50, QUIT_MS = 2000 };
+
+void client_init(struct client *c, const struct stream *stream, int64_t timeout)
+{
+    *c = (struct client){.stream = *stream, .timeout = timeout};
+}
+
+static void log_dialogue(const struct client *c, const char *direction, const char *text)
+{
+    struct log_line l;
+    char peer[ADDRESS_TEXT_SIZE];
+
+    if (!log_debug_enabled())
+        return;
+    address_text_port(&c->stream.peer, peer);
+    log_begin(&l, LOG_LEVEL_DEBUG, "dialogue");
+    log_text(&l, "peer", peer);
+    log_text(&l, "direction", direction);
+    log_text(&l, "line", text);
+    log_end(&l);
+}
+
+static struct status give_up(struct client *c, struct status why)
+{
+    c->broken = true;
+    c->failure = why;
+    return why;
+}
+
+static void put(struct client *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void put(struct client *c, const char *format, ...)
+{
+    char line[2048];
+    va_list args;
+    int length;
+
+    va_start(args, format);
+    length = vsnprintf(line, sizeof line - 2, format, args);
+    va_end(args);
+    if (length < 0 || (size_t)length >= sizeof line - 2) {
+        give_up(c, status_make(554, "5.6.0", "Address or parameter too long to be sent")); /* none that we took is */
+        return;
+    }
+    log_dialogue(c, "out", line);
+    memcpy(line + length, "\r\n", 2);
+    stream_put(&c->stream, (struct str){line, (size_t)length + 2});
+}
+
+/* RFC 3463 section 2: the class is that of the reply, whatever the server wrote. */
+static void complete_enhanced(struct status *s)
+{
+    short class = (short)(s->code / 100);
+
+    if (s->class == class)
+        return;
+    s->class = class;
+    s->subject = s->detail = 0;
+    if (class == 3)
+        s->class = 0;
+}
+
+static struct status no_reply(const struct client *c, enum reply_result result, const char *to)
+{
+    if (result == REPLY_MALFORMED)
+        return status_make(451, "4.5.0", "Malformed reply to %s", to);
+    if (result == REPLY_TOO_BIG)
+        return status_make(451, "4.5.0", "Reply to %s is too big", to);
+    if (c->stream.fault == STREAM_STOPPED)
+        return status_make(451, "4.3.2", "Stopping, the reply to %s was not awaited", to);
+    return status_make(451, c->stream.fault == STREAM_TIMEOUT ? "4.4.1" : "4.4.2", "Waiting for the reply to %s: %s", to,
+                       stream_fault_text(&c->stream));
+}
+
+static struct status read_reply(struct client *c, const char *to, int64_t timeout, reply_line each, void *context)
+{
+    struct status s;
+    enum reply_result result;
+    char text[STATUS_TEXT_SIZE + 16];
+
+    if (c->broken)
+        return c->failure;
+    c->stream.deadline = clock_now() + timeout;
+    result = reply_read(&c->stream, &s, each, context);
+    if (result == REPLY_READ) {
+        snprintf(text, sizeof text, "%d %s", s.code, s.text);
+        log_dialogue(c, "in", text);
+        c->answered = true;
+        complete_enhanced(&s);
+    } else {
+        s = no_reply(c, result, to);
+    }
+    return result == REPLY_READ && s.code != 421 ? s : give_up(c, s);
+}
+
+static struct status command(struct client *c, const char *name)
+{
+    return read_reply(c, name, c->timeout, NULL, NULL);
+}
+
+static const struct {
+    const char *keyword;
+    unsigned extension;
+} extensions[] = {{"PIPELINING", CLIENT_PIPELINING}, {"SIZE", CLIENT_SIZE},         {"8BITMIME", CLIENT_8BITMIME},
+                  {"CHUNKING", CLIENT_CHUNKING},     {"SMTPUTF8", CLIENT_SMTPUTF8}, {"DSN", CLIENT_DSN}};
+
+static void take_extension(void *context, struct str text)
+{
+    struct client *c = context;
+    size_t space = str_find(text, ' ', 0);
+    struct str keyword = str_part(text, 0, space);
+
+    for (size_t i = 0; i < sizeof extensions / sizeof extensions[0]; i++)
+        if (str_equal_nocase(keyword, str_of(extensions[i].keyword)))
+            c->extensions |= extensions[i].extension;
+    if (str_equal_nocase(keyword, STR("SIZE")))
+        str_number(str_trim(str_from(text, space)), INT64_MAX, &c->size_limit);
+}
+
+struct status client_greet(struct client *c, const char *me)
+{
+    struct status s = command(c, "connect");
+
+    if (c->broken || !status_is_ok(&s))
+        return s;
+    put(c, "EHLO %s", me);
+    s = read_reply(c, "EHLO", c->timeout, take_extension, c);
+    if (c->broken || !status_is_permanent(&s))
+        return s;
+    c->extensions = 0;
+    c->size_limit = 0;
+    put(c, "HELO %s", me);
+    return command(c, "HELO");
+}
+
+static bool offers(const struct client *c, enum client_extension extension)
+{
+    return (c->extensions & (unsigned)extension) != 0;
+}
+
+/* ADDRESS as this server can take it: an internationalized domain has an ASCII form, a local part has none (RFC 6531 section 3.5). */
+static bool format_address(const struct client *c, struct str address, char *to, size_t size)
+{
+    char host[DOMAIN_SIZE];
+    size_t at = address.length;
+
+    if (str_is_ascii(address) || offers(c, CLIENT_SMTPUTF8))
+        return str_copy(address, to, size);
+    while (at > 0 && address.data[at - 1] != '@')
+        at--;
+    if (at == 0 || !str_is_ascii(str_part(address, 0, at)) || !domain_normalize(str_from(address, at), host))
+        return false;
+    return (size_t)snprintf(to, size, "%.*s%s", (int)at, address.data, host) < size;
+}
+
+/* SMTPUTF8 must be said at MAIL when any address of the transaction needs it. */
+static bool needs_smtputf8(const struct client_message *m)
+{
+    if (m->envelope->smtputf8 || !str_is_ascii(m->envelope->sender))
+        return true;
+    for (size_t i = 0; i < m->count; i++)
+        if (!str_is_ascii(m->recipients[i].recipient->address))
+            return true;
+    return false;
+}
+
+static void put_mail(struct client *c, const struct client_message *m, const char *sender)
+{
+    const struct envelope *e = m->envelope;
+    char params[400] = "";
+    size_t length = 0;
+
+    if (offers(c, CLIENT_SIZE))
+        length += (size_t)snprintf(params + length, sizeof params - length, " SIZE=%lld", (long long)m->size);
+    if (e->body == BODY_8BITMIME && offers(c, CLIENT_8BITMIME))
+        length += (size_t)snprintf(params + length, sizeof params - length, " BODY=8BITMIME");
+    if (needs_smtputf8(m) && offers(c, CLIENT_SMTPUTF8))
+        length += (size_t)snprintf(params + length, sizeof params - length, " SMTPUTF8");
+    if (offers(c, CLIENT_DSN) && e->ret != RET_NONE)
+        length += (size_t)snprintf(params + length, sizeof params - length, " RET=%s", e->ret == RET_FULL ? "FULL" : "HDRS");
+    if (offers(c, CLIENT_DSN) && e->envid.length > 0)
+        snprintf(params + length, sizeof params - length, " ENVID=%.*s", STR_ARG(e->envid));
+    put(c, "MAIL FROM:<%s>%s", sender, params);
+}
+
+static void put_rcpt(struct client *c, const struct recipient *r, const char *address)
+{
+    char params[700] = "", notify[PARAMS_NOTIFY_SIZE];
+    size_t length = 0;
+
+    params_notify_text(r->notify, notify);
+    if (offers(c, CLIENT_DSN) && r->notify != 0)
+        length = (size_t)snprintf(params, sizeof params, " NOTIFY=%s", notify);
+    if (offers(c, CLIENT_DSN) && r->orcpt.length > 0)
+        snprintf(params + length, sizeof params - length, " ORCPT=%.*s", STR_ARG(r->orcpt));
+    put(c, "RCPT TO:<%s>%s", address, params);
+}
+
+static void settle_open(struct client_message *m, const struct status *s)
+{
+    for (size_t i = 0; i < m->count; i++)
+        if (m->recipients[i].status.code == 0)
+            m->recipients[i].status = *s;
+}
+
+static size_t count_accepted(const struct client_message *m)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < m->count; i++)
+        count += m->recipients[i].accepted && m->recipients[i].status.code == 0;
+    return count;
+}
+
+/* What can be refused before a word is said. */
+static bool refuse_early(struct client *c, struct client_message *m, char *sender, size_t size)
+{
+    struct status s = {0};
+
+    if (!format_address(c, m->envelope->sender, sender, size) || (m->envelope->smtputf8 && !offers(c, CLIENT_SMTPUTF8)))
+        s = status_make(550, "5.6.7", "The message needs SMTPUTF8, which the next hop does not offer");
+    else if (c->size_limit > 0 && (uint64_t)m->size > c->size_limit)
+        s = status_make(552, "5.3.4", "The message has %lld octets, the next hop takes %llu", (long long)m->size,
+                        (unsigned long long)c->size_limit);
+    if (s.code != 0)
+        settle_open(m, &s);
+    return s.code != 0;
+}
+
+static void take_rcpt_reply(struct client *c, struct client_recipient *r)
+{
+    struct status s = command(c, "RCPT");
+
+    r->accepted = s.code == 250 || s.code == 251 || s.code == 252;
+    if (!r->accepted)
+        r->status = status_is_ok(&s) ? status_make(451, "4.5.0", "Unexpected reply %d to RCPT", s.code) : s;
+}
+
+/* RCPT for recipients START up to END; with `pipelined` the replies are read by the caller. */
+static void put_recipients(struct client *c, struct client_message *m, size_t start, size_t end, bool pipelined)
+{
+    char address[2 * PATH_MAX_OCTETS];
+
+    for (size_t i = start; i < end; i++) {
+        struct client_recipient *r = &m->recipients[i];
+
+        if (!format_address(c, r->recipient->address, address, sizeof address)) {
+            r->status = status_make(550, "5.6.7", "The address needs SMTPUTF8, which the next hop does not offer");
+            continue;
+        }
+        put_rcpt(c, r->recipient, address);
+        if (!pipelined && !c->broken)
+            take_rcpt_reply(c, r);
+    }
+}
+
+static void take_rcpt_replies(struct client *c, struct client_message *m, size_t start, size_t end)
+{
+    for (size_t i = start; i < end && !c->broken; i++)
+        if (m->recipients[i].status.code == 0)
+            take_rcpt_reply(c, &m->recipients[i]);
+}
+
+static struct status take_mail_reply(struct client *c)
+{
+    struct status s = command(c, "MAIL");
+
+    if (s.code >= 300 && s.code < 400)
+        s = status_make(451, "4.5.0", "Unexpected reply %d to MAIL", s.code);
+    return s;
+}
+
+/* MAIL and all RCPT, and DATA when it can ride along.  A server's answers to a batch fit its socket buffer, so neither side waits for the other. */
+static bool put_envelope(struct client *c, struct client_message *m, const char *sender, bool *data_sent)
+{
+    bool pipelining = offers(c, CLIENT_PIPELINING);
+    struct status s;
+
+    put_mail(c, m, sender);
+    *data_sent = false;
+    if (!pipelining) {
+        s = take_mail_reply(c);
+        if (!status_is_ok(&s)) {
+            settle_open(m, &s);
+            return false;
+        }
+        put_recipients(c, m, 0, m->count, false);
+        return true;
+    }
+    for (size_t start = 0; start < m->count && !c->broken; start += RCPT_BATCH) {
+        size_t end = start + RCPT_BATCH < m->count ? start + RCPT_BATCH : m->count;
+
+        put_recipients(c, m, start, end, true);
+        if (m->count <= RCPT_BATCH && !offers(c, CLIENT_CHUNKING)) {
+            put(c, "DATA");
+            *data_sent = true;
+        }
+        if (start == 0) {
+            s = take_mail_reply(c);
+            if (!status_is_ok(&s)) {
+                /* The answers to what was pipelined behind it are on their way all the same. */
+                take_rcpt_replies(c, m, start, end);
+                for (size_t i = 0; i < m->count; i++)
+                    m->recipients[i].status = s;
+                return false;
+            }
+        }
+        take_rcpt_replies(c, m, start, end);
+    }
+    return true;
+}
+
+static void send_bytes(void *context, struct str bytes)
+{
+    struct client *c = context;
+
+    c->stream.deadline = clock_now() + c->timeout;
+    stream_put(&c->stream, bytes);
+}
+
+static void send_nothing(void *context, struct str bytes)
+{
+    (void)context;
+    (void)bytes;
+}
+
+/* Runs the content through the DATA writer into SINK; false when it holds what must not be sent on, or could not be read. */
+static bool write_content(struct client *c, const struct client_message *m, bool whole, data_sink sink)
+{
+    struct data_writer w;
+    int64_t offset = 0;
+
+    data_writer_init(&w);
+    if (m->body == NULL) {
+        data_write(&w, m->content, sink, c);
+        offset = (int64_t)m->content.length;
+    } else {
+        char scratch[BODY_PIECE];
+        struct str piece;
+
+        while (!w.flawed && (piece = body_piece(m->body, offset, scratch)).length > 0) {
+            data_write(&w, piece, sink, c);
+            offset += (int64_t)piece.length;
+        }
+    }
+    if (offset < m->size)
+        return false;
+    if (whole)
+        data_write_end(&w, sink, c);
+    return !w.flawed;
+}
+
+static void send_raw(struct client *c, const struct client_message *m)
+{
+    if (m->body == NULL) {
+        send_bytes(c, m->content);
+    } else {
+        char scratch[BODY_PIECE];
+        struct str piece;
+        int64_t offset = 0;
+
+        while (offset < m->size && (piece = body_piece(m->body, offset, scratch)).length > 0) {
+            send_bytes(c, piece);
+            offset += (int64_t)piece.length;
+        }
+        if (offset < m->size)
+            give_up(c, status_make(451, "4.3.0", "The content could not be read"));
+    }
+}
+
+static const char unsendable[] = "The content has a bare CR or LF, or could not be read";
+
+/* An unfinished DATA can only be undone by dropping the connection (RFC 5321 section 4.1.1.10). */
+static struct status send_data(struct client *c, const struct client_message *m)
+{
+    if (!write_content(c, m, true, send_bytes))
+        return give_up(c, status_make(554, "5.6.0", unsendable));
+    return read_reply(c, "the end of data", 2 * c->timeout, NULL, NULL);
+}
+
+static struct status send_chunk(struct client *c, const struct client_message *m)
+{
+    if (!write_content(c, m, false, send_nothing))
+        return status_make(554, "5.6.0", unsendable);
+    put(c, "BDAT %lld LAST", (long long)m->size);
+    send_raw(c, m);
+    return read_reply(c, "BDAT", 2 * c->timeout, NULL, NULL);
+}
+
+static void reset(struct client *c)
+{
+    if (c->broken)
+        return;
+    put(c, "RSET");
+    command(c, "RSET");
+}
+
+/* DATA was pipelined but nobody is left to take the message: an empty one closes it (RFC 2920 section 3.1). */
+static void close_data(struct client *c)
+{
+    struct status s = command(c, "DATA");
+
+    if (c->broken || s.code != 354)
+        return;
+    stream_put(&c->stream, STR(".\r\n"));
+    command(c, "the end of data");
+}
+
+static struct status send_content(struct client *c, const struct client_message *m, bool data_sent)
+{
+    struct status s;
+
+    if (!data_sent && offers(c, CLIENT_CHUNKING))
+        return send_chunk(c, m);
+    if (!data_sent)
+        put(c, "DATA");
+    s = command(c, "DATA");
+    if (s.code == 354)
+        return send_data(c, m);
+    if (!c->broken && status_is_ok(&s))
+        return give_up(c, status_make(451, "4.5.0", "Unexpected reply %d to DATA", s.code));
+    return s;
+}
+
+void client_send(struct client *c, struct client_message *m)
+{
+    char sender[2 * PATH_MAX_OCTETS];
+    bool data_sent, enveloped;
+    struct status s;
+
+    c->answered = false;
+    for (size_t i = 0; i < m->count; i++) {
+        m->recipients[i].status = (struct status){0};
+        m->recipients[i].accepted = false;
+    }
+    if (refuse_early(c, m, sender, sizeof sender))
+        return;
+    enveloped = put_envelope(c, m, sender, &data_sent);
+    if (c->broken) {
+        s = c->failure;
+    } else if (!enveloped || count_accepted(m) == 0) {
+        if (data_sent)
+            close_data(c);
+        else
+            reset(c);
+        s = status_make(451, "4.5.0", "No answer for this recipient");
+    } else {
+        s = send_content(c, m, data_sent);
+        if (s.code >= 300 && s.code < 400)
+            s = status_make(451, "4.5.0", "Unexpected reply %d to the data", s.code);
+        if (!status_is_ok(&s) && !c->broken)
+            reset(c);
+    }
+    settle_open(m, &s);
+    c->messages++;
+}
+
+void client_close(struct client *c)
+{
+    if (!c->broken && c->stream.fault == STREAM_FINE) {
+        put(c, "QUIT");
+        c->timeout = QUIT_MS;
+        command(c, "QUIT");
+    }
+    stream_done(&c->stream);
+}

@@ -1,0 +1,77 @@
+"""Real programs as peers: found or named as missing, started, and ended with the test."""
+
+import atexit
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+
+from checks import PATIENCE, Failure, await_true, check
+from wire import fresh_loopback, free_port
+
+# Debian's folders of system programs, which a user's PATH may lack.
+SEARCHED = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
+
+
+def need(program, package):
+    """Return the path of a program; fail with the name of its package where it is missing."""
+    path = shutil.which(program, path=SEARCHED)
+    check(path, f"package {package} is missing")
+    return path
+
+
+def run(*words, stdin=b""):
+    """Run a peer that must succeed; return its standard output."""
+    try:
+        done = subprocess.run(words, input=stdin, capture_output=True, timeout=4 * PATIENCE, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise Failure(f"{words[0]} did not end; it said {error.stdout!r} {error.stderr!r}") from None
+    check(done.returncode == 0, f"{' '.join(map(str, words))}: status {done.returncode}: {done.stdout!r} {done.stderr!r}")
+    return done.stdout.decode(errors="surrogateescape")
+
+
+def answers(address, port):
+    """Whether something takes connections there."""
+    try:
+        socket.create_connection((address, port), PATIENCE).close()
+        return True
+    except OSError:
+        return False
+
+
+class SmtpSink:
+    """Postfix's smtp-sink with these options, as a next hop that keeps what it takes. A context manager."""
+
+    def __init__(self, folder, *options):
+        self.address, self.folder = fresh_loopback(), os.path.join(folder, "dump")
+        self.port = free_port((self.address,))
+        os.makedirs(self.folder, mode=0o777, exist_ok=True)
+        os.chmod(self.folder, 0o777)
+        user = ["-u", "nobody"] if os.geteuid() == 0 else []
+        self.process = subprocess.Popen(  # pylint: disable=consider-using-with  -- lives until done()
+            [need("smtp-sink", "postfix"), *user, "-d", f"{self.folder}/m.", *options, f"{self.address}:{self.port}", "1000"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        atexit.register(self.done)
+        await_true(lambda: answers(self.address, self.port) or self.process.poll() is not None, "smtp-sink to listen")
+        check(self.process.poll() is None, "smtp-sink ended at once")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.done()
+
+    def done(self):
+        """End it."""
+        self.process.kill()
+        self.process.wait()
+        self.process.stderr.close()
+
+    def messages(self):
+        """The dumps so far: each an envelope in X- lines, then the message."""
+        dumps = []
+        for name in sorted(os.listdir(self.folder)):
+            with contextlib.suppress(FileNotFoundError), open(os.path.join(self.folder, name), "rb") as file:
+                dumps.append(file.read())
+        return dumps

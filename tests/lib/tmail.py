@@ -1,0 +1,17 @@
+"""The harness of the black-box tests in one import: `from tmail import Gateway, Sink, Client, ...`.
+
+    gateway.py  the program under test, in a private folder       sink.py    a scripted next hop
+    client.py   a raw SMTP client                                 story.py, player.py  `*.smtp` stories
+    wire.py     bytes, addresses, ports                           checks.py  checks, patience, `ok` lines
+    peers.py    real programs as peers
+"""
+
+from checks import PATIENCE, Failure, await_true, check, equal, main, matches, report, run_test
+from client import Client, Reply
+from gateway import ME, PROGRAM, ROOT, Gateway, run_program
+from sink import Message, Sink
+from wire import Closed, fresh_loopback, free_port, stuff, unescape, unstuff
+
+__all__ = ["PATIENCE", "Failure", "await_true", "check", "equal", "main", "matches", "report", "run_test", "Client",
+           "Reply", "ME", "PROGRAM", "ROOT", "Gateway", "run_program", "Message", "Sink", "Closed", "fresh_loopback",
+           "free_port", "stuff", "unescape", "unstuff"]
