@@ -177,6 +177,7 @@ int child_main(int argc, char **argv)
     ignore_signals();
     raise_descriptor_limit();
     mallopt(M_ARENA_MAX, ARENAS_MOST); /* one an each thread would keep what sessions left behind */
+    setenv("TZ", ":/etc/localtime", 0); /* else the C library looks at that file for every date */
     fcntl(FD_CONTROL, F_SETFD, FD_CLOEXEC);
     fcntl(FD_CONF, F_SETFD, FD_CLOEXEC);
     /* Threads of sessions may still run: no destructors, no atexit. */

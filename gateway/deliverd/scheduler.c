@@ -10,7 +10,8 @@
 #include <poll.h>
 
 enum {
-    LOOK_MS = 5000,         /* at the latest, look for what is due */
+    LOOK_MS = 5000,          /* at the latest, look for what is due */
+    PACE_MS = 3,             /* between turns: what comes meanwhile rides together, and receivers get the disk */
     FAILURE_PAUSE_MS = 1000, /* after a transaction that failed */
     DOMAINS_A_TURN = 1000,
     CLAIMS_A_DOMAIN = 128,
@@ -30,6 +31,7 @@ struct scheduler {
     struct wake wake;
     char after[DOMAIN_SIZE];  /* where the round over the destinations stands */
     int64_t next_due;         /* clock_wall: the earliest that was not yet due in this round */
+    int64_t turn_at;          /* clock_now: the next turn, not before */
     int64_t recover_at;       /* clock_now; CLOCK_NEVER when no other deliverer lives */
     bool round_complete;
     uint64_t turns;
@@ -266,6 +268,7 @@ static bool turn(struct scheduler *s)
 {
     bool ok = queue_begin(&s->queue);
 
+    s->turn_at = clock_now() + PACE_MS;
     s->claimed = NULL;
     s->claimed_last = &s->claimed;
     s->claims_made = 0;
@@ -311,6 +314,8 @@ static void wait_for_work(struct scheduler *s)
         wake_drain(&s->wake);
     if (p[2].revents != 0)
         stop_see();
+    else
+        stop_wait(s->turn_at);
 }
 
 /* What is still with workers when the grace is over is cut by their streams' own deadline; this waits for their last words. */

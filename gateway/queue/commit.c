@@ -5,6 +5,7 @@
 #include "base/thread.h"
 #include "queue/wake.h"
 
+#include <semaphore.h>
 #include <stdio.h>
 
 enum { GROUP_MAX = 500 };
@@ -15,8 +16,7 @@ struct waiting {
     const struct envelope *envelope;
     struct body *body;
     struct status status;
-    bool settled;
-    struct signal settled_signal;
+    sem_t settled;
 };
 
 struct committer {
@@ -81,17 +81,14 @@ static void store_group(struct committer *c, struct waiting *group)
     wake_send(&c->wake);
 }
 
-static void settle(struct committer *c, struct waiting *group)
+static void settle(struct waiting *group)
 {
-    lock_take(&c->lock);
     while (group != NULL) {
-        struct waiting *next = group->next; /* once settled it is gone */
+        struct waiting *next = group->next; /* once it is posted it is gone */
 
-        group->settled = true;
-        signal_one(&group->settled_signal);
+        sem_post(&group->settled);
         group = next;
     }
-    lock_release(&c->lock);
 }
 
 static void run(void *argument)
@@ -102,7 +99,7 @@ static void run(void *argument)
         struct waiting *group = take_group(c);
 
         store_group(c, group);
-        settle(c, group);
+        settle(group);
     }
 }
 
@@ -129,15 +126,18 @@ struct committer *committer_open(const char *folder, char *error, size_t error_s
 struct status committer_put(struct committer *c, const struct envelope *e, struct body *body)
 {
     struct waiting w = {.envelope = e, .body = body};
+    bool was_empty;
 
-    signal_init(&w.settled_signal);
+    sem_init(&w.settled, 0, 0);
     lock_take(&c->lock);
+    was_empty = c->first == NULL;
     *c->last = &w;
     c->last = &w.next;
-    signal_one(&c->work);
-    while (!w.settled)
-        signal_wait(&w.settled_signal, &c->lock, CLOCK_NEVER);
     lock_release(&c->lock);
-    signal_done(&w.settled_signal);
+    if (was_empty)
+        signal_one(&c->work);
+    while (sem_wait(&w.settled) < 0)
+        ; /* EINTR */
+    sem_destroy(&w.settled);
     return w.status;
 }

@@ -20,6 +20,7 @@ enum recipient_state { RECIPIENT_SCHEDULED = 1, RECIPIENT_IN_PROGRESS = 2, RECIP
 struct queue {
     struct db *db;
     char folder[512];
+    int turn; /* descriptor of the lock file */
     struct db_query *begin, *commit, *rollback;
     struct db_query *put_message, *put_recipient;
 };
@@ -28,7 +29,7 @@ struct queue {
 bool queue_open(struct queue *q, const char *folder, char *error, size_t error_size);
 void queue_close(struct queue *q);
 
-bool queue_begin(struct queue *q);  /* a write transaction */
+bool queue_begin(struct queue *q);  /* a write transaction; waits for its turn among the writers */
 bool queue_commit(struct queue *q); /* durable when it returns true; rolled back when false */
 void queue_rollback(struct queue *q);
 

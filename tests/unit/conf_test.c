@@ -738,7 +738,7 @@ static void retries_are_in_order(void)
     check(load("TMAIL_DELIVERD_RETRY_MAX=5m\n"));
     check(load("TMAIL_DELIVERD_RETRY_MIN=1s\nTMAIL_DELIVERD_RETRY_MAX=1s\n"));
     /* A bad value is complained of once, not compared. */
-    check(!load("TMAIL_DELIVERD_RETRY_MIN=x\nTMAIL_DELIVERD_RETRY_MAX=1s\n"));
+    check(!load("TMAIL_DELIVERD_RETRY_MIN=5m\nTMAIL_DELIVERD_RETRY_MAX=x\n"));
     check_number(errors.count, 1);
 }
 
@@ -1024,6 +1024,8 @@ static void damaged_transfers_are_refused(void)
     check(!read_back(&child, STR("tmail configuration 1\nTMAIL_LOG_FORMAT 0 0 1:9\nend\n")));
     conf_done(&child);
     check(!read_back(&child, STR("tmail configuration 1\nTMAIL_ME 0 0 9:a.b\nend\n")));
+    conf_done(&child);
+    check(!read_back(&child, STR("tmail configuration 1\nTMAIL_ME 0 0 3:a.bxend\n")));
     conf_done(&child);
     check(!read_back(&child, STR("tmail configuration 1\nTMAIL_ME 7 0 3:a.b\nend\n")));
     conf_done(&child);

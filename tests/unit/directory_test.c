@@ -158,11 +158,12 @@ static void open_by_many(void)
         pids[i] = fork();
         if (pids[i] == 0) {
             struct tables *t = tables_open(world.path, world.error, sizeof world.error);
+            const bool opened = t != NULL;
 
-            if (t == NULL)
+            if (!opened)
                 fprintf(stderr, "# %s\n", world.error);
             tables_close(&t);
-            _exit(world.error[0] == '\0' ? 0 : 1);
+            _exit(opened ? 0 : 1);
         }
     }
     for (int i = 0; i < PROCESSES; i++) {
@@ -176,7 +177,6 @@ static void all_creators_succeed(void)
 {
     for (int round = 0; round < 20; round++) {
         make_folder();
-        world.error[0] = '\0';
         open_by_many();
         teardown();
     }
@@ -292,7 +292,6 @@ static void many_may_take_it_over_at_once(void)
     for (int round = 0; round < 10; round++) {
         make_folder();
         before_us(predecessor);
-        world.error[0] = '\0';
         open_by_many();
         open_world();
         check_number(number_of("SELECT count(*) FROM relay_ip_oks WHERE first_bytes IS NOT NULL"), 2);
@@ -416,6 +415,7 @@ static void recipients_are_found_by_each_rule(void)
         {"___", "example.com", ANSWER_NO},       {"' OR 1=1 --", "example.com", ANSWER_NO},
         {"x", "loop1.example", ANSWER_NO},       {"x", "self.example", ANSWER_NO},       {"joe", "twosteps.example", ANSWER_NO},
         {"example.com", "example.com", ANSWER_NO}, {"a@b", "example.com", ANSWER_NO},    {"", "example.com", ANSWER_NO},
+        {"any", "word.example", ANSWER_NO},
     };
 
     setup();
@@ -424,6 +424,7 @@ static void recipients_are_found_by_each_rule(void)
     check_ok(add_user("login@example.com", false, false), "user");
     check_ok(add_user("all@catch.example", true, true), "user");
     sql("UPDATE users SET active = 'N' WHERE login = 'idle@example.com'");
+    sql("INSERT INTO users (login, passwd, have_mailbox, is_catchall) VALUES ('word.example', 'x', 1, 1)");
     sql("INSERT INTO aliases (alias, deliver_to, is_dom_alias) VALUES ('sales@example.com', 'joe@example.com', 0),"
         " ('own@alias.example', 'joe@example.com', NULL), ('alias.example', 'Example.com', 1), ('tocatch.example', 'catch.example', 1),"
         " ('loop1.example', 'loop2.example', 1), ('loop2.example', 'loop1.example', 1), ('self.example', 'self.example', 1),"
@@ -684,22 +685,39 @@ static void check_all_fail(void)
     check_number(find_route("u@d.example", "a@b.example", "example.com", host, sizeof host), ANSWER_FAILED);
 }
 
-static void corrupt_file_is_no_answer(void)
+static void write_garbage(void)
 {
-    FILE *f;
+    FILE *f = fopen(world.path, "w");
 
-    setup();
-    directory_close(&world.directory);
-    check_ok(rcpthosts_add(world.tables, STR("example.com"), true), "add");
-    check(directory_open_sql(&world.directory, world.path, world.error, sizeof world.error));
-    tables_close(&world.tables);
-    f = fopen(world.path, "w");
     for (int i = 0; i < 4096; i++)
         fputs("not a database at all\n", f);
     fclose(f);
+}
+
+static void corrupt_file_is_no_answer(void)
+{
+    setup();
+    tables_close(&world.tables);
+    write_garbage();
     check_all_fail();
     check(!directory_open_sql(&(struct directory){0}, world.path, world.error, sizeof world.error));
     check_has(world.error, "not a database");
+    teardown();
+}
+
+static void mended_database_is_seen(void)
+{
+    char saved[128];
+
+    setup();
+    check_ok(rcpthosts_add(world.tables, STR("example.com"), true), "add");
+    tables_close(&world.tables);
+    snprintf(saved, sizeof saved, "%s/saved", world.folder);
+    check(rename(world.path, saved) == 0);
+    write_garbage();
+    check_number(rcpthost("example.com"), ANSWER_FAILED);
+    check(rename(saved, world.path) == 0);
+    check_number(rcpthost("example.com"), ANSWER_YES);
     teardown();
 }
 
@@ -827,6 +845,7 @@ static const struct test_case cases[] = {
     TEST_CASE(quotas_and_homes_are_text),
     TEST_CASE(passwords_are_hashed_and_changed),
     TEST_CASE(corrupt_file_is_no_answer),
+    TEST_CASE(mended_database_is_seen),
     TEST_CASE(missing_table_is_no_answer),
     TEST_CASE(missing_file_is_no_answer),
     TEST_CASE(locked_database_is_no_answer),

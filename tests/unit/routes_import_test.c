@@ -73,7 +73,8 @@ static void documented_examples(void)
     setup();
     import("# NAME;LOCALS;REMOTES;USER;PASS\n\nroute1;;;;\n  route2;1.1.1.1;2.2.2.2:465;admin;123456\r\nroute3;1.1.1.1;mx&3.3.3.3:587;;\n"
            "route4;1.1.1.1|2.2.2.2;;;\nroute5;1.1.1.1&2.2.2.2&3.3.3.3&4.4.4.4;mx&6.6.6.6:587;;",
-           "domaine1.com;domaine2.com;route3\nDomaine1.COM;*;route1\n*;domaine2.com;route2\nbounce;*;route5\n*;*;route4\n", "9.9.9.9\nrest\n");
+           "domaine1.com;domaine2.com;route3\nDomaine1.COM;*;route1\n*;domaine2.com;route2\nbounce;*;route5\n*;*;route4\n",
+           "9.9.9.9\nrest\n");
     check_rows("0 domaine1.com>domaine2.com mx:25 p1 l=1.1.1.1 u=\n"
                "0 domaine1.com>domaine2.com 3.3.3.3:587 p2 l=1.1.1.1 u=\n"
                "1 domaine1.com>* mx:25 p1 l=9.9.9.9 u=\n"
@@ -199,7 +200,8 @@ static void all_bad_lines_are_told_up_to_a_hundred(void)
 
 static void passwords_are_never_told(void)
 {
-    static const char *const routes[] = {"a;;;hunter;hunter2;", "a;;;hunter2;", "a;;;;hunter2", "a b;x;y;hunter;hunter2", "a;;hunter;hunter2"};
+    static const char *const routes[] = {"a;;;hunter;hunter2;", "a;;;hunter2;", "a;;;;hunter2", "a b;x;y;hunter;hunter2",
+                                         "a;;hunter;hunter2"};
 
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
         struct routes_import r;
