@@ -73,11 +73,12 @@ static const char *program_path(void)
 
 static void execute(enum child_role role, const int *inherited, int count)
 {
-    char title[32], number[16];
-    char *argv[] = {title, (char *)(uintptr_t)"child", (char *)(uintptr_t)role_names[role], number, NULL};
+    char title[32], word[] = "child", name[16], number[16];
+    char *argv[] = {title, word, name, number, NULL};
     const char *path = program_path();
     sigset_t none;
 
+    snprintf(name, sizeof name, "%s", role_names[role]);
     snprintf(title, sizeof title, "tmail: %s", role_names[role]);
     snprintf(number, sizeof number, "%d", count - (FD_LISTENERS - FD_CONTROL));
     sigemptyset(&none);

@@ -102,7 +102,8 @@ static int print_command_page(void)
     puts(".Dd " DOCUMENT_DATE "\n.Dt TMAIL 1\n.Os\n"
          ".Sh NAME\n.Nm tmail\n.Nd SMTP gateway\n"
          ".Sh SYNOPSIS\n.Nm\n.Op Fl c Ar FILE\n.Ar COMMAND\n.Op Ar OPTION ...\n.Op Ar WORD ...\n"
-         ".Sh DESCRIPTION\n.Nm\naccepts mail by SMTP for the domains and clients that it is told to serve, puts it on stable storage before it says so,\n"
+         ".Sh DESCRIPTION\n.Nm\naccepts mail by SMTP for the domains and clients that it is told to serve, puts it on stable storage "
+         "before it says so,\n"
          "and relays it to the next hop that its routes name.\n.Pp\n"
          ".Ic tmail run\nis the daemon.\nThe other commands look at what it works with and change it;\n"
          "a change is in force for the next SMTP command, without a restart.\n.Pp\n"
@@ -166,21 +167,25 @@ static bool starts_section(size_t place)
 
 static int print_file_page(void)
 {
-    puts(".Dd " DOCUMENT_DATE "\n.Dt TMAIL.CFG 5\n.Os\n"
-         ".Sh NAME\n.Nm tmail.cfg\n.Nd configuration of the tmail SMTP gateway\n"
-         ".Sh DESCRIPTION\nThe file has lines of the form\n.Ar KEY Ns = Ns Ar value .\n"
-         "It is the one that\n.Xr tmail 1\nis given by\n.Fl c ,\nelse the one that\n.Ev TMAIL_CONFIG\nnames, else\n.Pa /etc/tmail/tmail.cfg .\n"
-         "A shell can source it and systemd can read it as an\n.Li EnvironmentFile :\n"
-         "a line may start with\n.Li export ,\na value may be bare, in single quotes or in double quotes,\nand a comment starts with\n.Li # .\n"
-         "Nothing is expanded: a dollar sign or a backquote outside single quotes is an error unless a backslash stands before it.\n.Pp\n"
-         "A variable of the environment takes the place of a line of the file.\n"
-         "Keys that do not start with\n.Li TMAIL_\nare other programs' and are ignored.\n"
-         "A key that starts so and is not known, a key that stands twice, and a value that does not fit stop the start;\n"
-         "all of them are listed.\n"
-         ".Ic tmail config\nshows the values in force.\n.Pp\n"
-         "Times take the units\n.Li s , m , h\nand\n.Li d ;\nsizes take\n.Li K , M\nand\n.Li G\n(powers of 1024).\n"
-         "Booleans are\n.Li true , yes , on , 1\nor\n.Li false , no , off , 0 .\nItems of lists are separated by\n.Li \\&;\nor\n.Li \\&, .\n"
-         ".Sh KEYS");
+    puts(
+        ".Dd " DOCUMENT_DATE "\n.Dt TMAIL.CFG 5\n.Os\n"
+        ".Sh NAME\n.Nm tmail.cfg\n.Nd configuration of the tmail SMTP gateway\n"
+        ".Sh DESCRIPTION\nThe file has lines of the form\n.Ar KEY Ns = Ns Ar value .\n"
+        "It is the one that\n.Xr tmail 1\nis given by\n.Fl c ,\nelse the one that\n.Ev TMAIL_CONFIG\nnames, else\n.Pa /etc/tmail/tmail.cfg "
+        ".\n"
+        "A shell can source it and systemd can read it as an\n.Li EnvironmentFile :\n"
+        "a line may start with\n.Li export ,\na value may be bare, in single quotes or in double quotes,\nand a comment starts with\n.Li # "
+        ".\n"
+        "A value with blanks needs quotes; for a shell, one with a semicolon, & or | needs them too.\n"
+        "Nothing is expanded: a dollar sign or a backquote outside single quotes is an error unless a backslash stands before it.\n.Pp\n"
+        "A variable of the environment takes the place of a line of the file.\n"
+        "Keys that do not start with\n.Li TMAIL_\nare other programs' and are ignored.\n"
+        "A key that starts so and is not known, a key that stands twice, and a value that does not fit stop the start;\n"
+        "all of them are listed.\n"
+        ".Ic tmail config\nshows the values in force.\n.Pp\n"
+        "Times take the units\n.Li s , m , h\nand\n.Li d ;\nsizes take\n.Li K , M\nand\n.Li G\n(powers of 1024).\n"
+        "Booleans are\n.Li true , yes , on , 1\nor\n.Li false , no , off , 0 .\nItems of lists are separated by\n.Li \\&;\nor\n.Li \\&, .\n"
+        ".Sh KEYS");
     for (size_t i = 0; i < tmail_schema.count; i++) {
         if (starts_section(i))
             printf("%s.Ss %s\n.Bl -tag -width Ds\n", i > 0 ? ".El\n" : "", tmail_schema.keys[i].section);
@@ -301,7 +306,8 @@ static int print_completion(void)
          "    if [[ $previous == -c || $previous == --config ]]; then\n        compopt -o filenames 2>/dev/null\n"
          "        mapfile -t COMPREPLY < <(compgen -f -- \"$current\")\n        return\n    fi\n"
          "    for ((i = 1; i < COMP_CWORD; i++)); do\n        case ${COMP_WORDS[i]} in\n        -c | --config) ((i++)) ;;\n        -*) ;;\n"
-         "        *) if [[ -z $noun ]]; then noun=${COMP_WORDS[i]}; elif [[ -z $verb ]]; then verb=${COMP_WORDS[i]}; fi ;;\n        esac\n    done\n"
+         "        *) if [[ -z $noun ]]; then noun=${COMP_WORDS[i]}; elif [[ -z $verb ]]; then verb=${COMP_WORDS[i]}; fi ;;\n        esac\n "
+         "   done\n"
          "    case $noun in");
     put_verbless();
     puts("    esac\n    case \"$noun $verb\" in");
@@ -318,7 +324,8 @@ static int print_completion(void)
         if (!is_verbless(command_groups[i]))
             put_verbs(command_groups[i]);
     puts("    esac\n    if [[ $current == -* ]]; then\n        mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$current\")\n"
-         "    elif [[ -n $files ]]; then\n        compopt -o filenames 2>/dev/null\n        mapfile -t COMPREPLY < <(compgen -f -- \"$current\")\n"
+         "    elif [[ -n $files ]]; then\n        compopt -o filenames 2>/dev/null\n        mapfile -t COMPREPLY < <(compgen -f -- "
+         "\"$current\")\n"
          "    else\n        mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$current\")\n    fi\n}\ncomplete -F _tmail tmail");
     return 0;
 }

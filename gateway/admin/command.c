@@ -272,6 +272,7 @@ static int run(struct reading *r, char **environment)
         status = i->command->run(i);
     conf_errors_done(&errors);
     conf_done(&conf);
+    i->conf = NULL;
     return status;
 }
 

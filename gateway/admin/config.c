@@ -138,8 +138,14 @@ static const struct option_spec options[] = {
 };
 
 static const struct command commands[] = {
-    {.words = "[KEY...]", .words_max = -1, .listing = true, .options = options, .run = list_config, .keeps_identity = true,
-     .help = "show the values in force, each with where it came from.  The lines can be read by a shell and by tmail; a secret is shown as (set)."},
+    {.words = "[KEY...]",
+     .words_max = -1,
+     .listing = true,
+     .options = options,
+     .run = list_config,
+     .keeps_identity = true,
+     .help = "show the values in force, each with where it came from.  The lines can be read by a shell and by tmail; a secret is shown as "
+             "(set)."},
 };
 
 const struct command_group config_group = {

@@ -13,7 +13,7 @@ static int run(struct invocation *i)
 }
 
 static const struct command commands[] = {
-    {.options = options, .run = run,
+    {.options = options, .keeps_identity = true, .run = run,
      .help = "Run the gateway in the foreground.  SIGTERM stops it: sessions end after their current message, deliveries finish or go back to the queue.  "
              "SIGHUP reads the configuration again; a bad one changes nothing and is told in the log."},
 };

@@ -79,7 +79,7 @@ static int update(struct invocation *i, struct str password)
 static int run_update(struct invocation *i)
 {
     char typed[SECRET_SIZE];
-    struct str password;
+    struct str password = {0};
     int result = get_password(i, invocation_value(i, "password"), typed, &password);
 
     if (result == EXIT_DONE)

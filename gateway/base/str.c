@@ -153,7 +153,7 @@ bool str_number(struct str s, uint64_t max, uint64_t *value)
     for (size_t i = 0; i < s.length; i++) {
         uint64_t digit = (uint64_t)(unsigned char)s.data[i] - '0';
 
-        if (digit > 9 || number > max / 10 || number * 10 > max - digit)
+        if (digit > 9 || digit > max || number > (max - digit) / 10)
             return false;
         number = number * 10 + digit;
     }

@@ -98,9 +98,11 @@ bool check_logpath(const char *value, const char **keep, struct arena *arena, st
         if (strcmp(value, words[i]) == 0)
             return true;
     if (value[0] != '/')
-        return complain(problems, value, "is no log destination (expected stdout, syslog, journal or the absolute path of an existing directory)");
+        return complain(problems, value,
+                        "is no log destination (expected stdout, syslog, journal or the absolute path of an existing directory)");
     if (!is_folder(value))
-        return complain(problems, value, "is no directory (expected stdout, syslog, journal or the absolute path of an existing directory)");
+        return complain(problems, value,
+                        "is no directory (expected stdout, syslog, journal or the absolute path of an existing directory)");
     return true;
 }
 

@@ -1,13 +1,13 @@
 /*
  * conf - the configuration of a process, one typed field a key.
  *
- * A field is the key in lower case without TMAIL_.  What a key means, its bounds and its default stand in conf/schema.c and nowhere else; the
- * comments here only say the unit.  Texts are never NULL ("" when empty) and live in the struct's arena, as all else does: conf_done frees
- * it, also after a load that failed.  A struct conf does not change after it was loaded: a reload fills a new one.
+ * A field is the key in lower case without TMAIL_.  What a key means, its bounds and its default stand in conf/schema.c and nowhere else;
+ * the comments here only say the unit.  Texts are never NULL ("" when empty) and live in the struct's arena, as all else does: conf_done
+ * frees it, also after a load that failed.  A struct conf does not change after it was loaded: a reload fills a new one.
  *
  * conf_load reads the file and the environment (INTERFACE section 1).  It collects every error that it finds and returns false when there
- * was one.  It blocks for the file and, where TMAIL_ME is not set and the host's name has no dot, for the resolver.  Children get the values
- * of the parent through a descriptor, by conf_write and conf_read, and look at neither file nor environment.
+ * was one.  It blocks for the file and, where TMAIL_ME is not set and the host's name has no dot, for the resolver.  Children get the
+ * values of the parent through a descriptor, by conf_write and conf_read, and look at neither file nor environment.
  */
 #ifndef CONF_CONF_H
 #define CONF_CONF_H

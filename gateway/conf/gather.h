@@ -1,8 +1,8 @@
 /*
  * gather - what the file and the environment say about each key, before anybody asks what it means.
  *
- * A variable of the environment takes the place of a line of the file.  Texts live in the conf's arena.  Unknown keys, keys that stand twice
- * in the file and lines that are none are reported here.  Files are read to a bound; nothing else blocks.
+ * A variable of the environment takes the place of a line of the file.  Texts live in the conf's arena.  Unknown keys, keys that stand
+ * twice in the file and lines that are none are reported here.  Files are read to a bound; nothing else blocks.
  */
 #ifndef CONF_GATHER_H
 #define CONF_GATHER_H

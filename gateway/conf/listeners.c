@@ -66,9 +66,11 @@ static bool is_available(const struct listener_spec *l, struct str item, struct 
     if (l->tls)
         return refuse(errors, item, "cannot be: TLS listeners need TLS support, which this version does not have (expected SSL false)");
     if (l->mode == LISTENER_SUBMISSION)
-        return refuse(errors, item, "cannot be: MODE submission needs AUTH support, which this version does not have (expected MODE relay)");
+        return refuse(errors, item,
+                      "cannot be: MODE submission needs AUTH support, which this version does not have (expected MODE relay)");
     if (l->proxy)
-        return refuse(errors, item, "cannot be: +proxy needs PROXY protocol support, which this version does not have (expected MODE relay)");
+        return refuse(errors, item,
+                      "cannot be: +proxy needs PROXY protocol support, which this version does not have (expected MODE relay)");
     return true;
 }
 

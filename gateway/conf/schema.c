@@ -13,7 +13,7 @@
 #define TERA(n) ((int64_t)(n) << 40)
 
 /* The place of FIELD, which must have that C type. */
-#define PLACE(field, ctype) (offsetof(struct conf, field) + _Generic(((struct conf *)0)->field, ctype: 0))
+#define PLACE(field, ctype) (offsetof(struct conf, field) + _Generic(((struct conf *)0)->field, ctype: 0)) /* NOLINT(bugprone-macro-parentheses): a type and a member take none */
 
 #define BOOL(field) .type = CONF_BOOL, .place = PLACE(field, bool)
 #define NUMBER(field, low, high) .type = CONF_NUMBER, .place = PLACE(field, int64_t), .min = (low), .max = (high)
@@ -46,18 +46,21 @@ static const struct conf_key keys[] = {
     {GENERAL, .name = "TMAIL_LOGPATH", TEXT(logpath, check_logpath), .standard = "stdout",
      .expected = "stdout, syslog, journal or the absolute path of an existing directory", .help = "where the log goes",
      .manual = "In a directory, lines are appended to current.log."},
-    {GENERAL, .name = "TMAIL_LOG_FORMAT", WORD(log_format, enum log_format, log_formats), .standard = "logfmt", .help = "form of a log line"},
+    {GENERAL, .name = "TMAIL_LOG_FORMAT", WORD(log_format, enum log_format, log_formats), .standard = "logfmt",
+     .help = "form of a log line"},
     {GENERAL, .name = "TMAIL_TEMPDIR", TEXT(tempdir, check_folder), .standard = "/dev/shm",
      .expected = "the absolute path of an existing directory", .help = "scratch space for large messages while they are received"},
     {GENERAL, .name = "TMAIL_USER", TEXT(user, check_user), .standard = "tmail", .expected = "the name of a user of this host",
      .help = "user to become when tmail was started as root",
-     .manual = "The processes that face the network, and every command that opens a database, run as this user, who must exist and may not be "
-               "root.  It is ignored where tmail was not started as root."},
+     .manual =
+         "The processes that face the network, and every command that opens a database, run as this user, who must exist and may not be "
+         "root.  It is ignored where tmail was not started as root."},
     {GENERAL, .name = "TMAIL_DB_DRIVER", TEXT_OF(db_driver, db_drivers), .standard = "sqlite3", .help = "kind of the directory database"},
     {GENERAL, .name = "TMAIL_DB_SOURCE", TEXT(db_source, check_db_source), .standard = "/var/lib/tmail/tmail.db",
      .expected = "the absolute path of a file", .help = "the directory database: domains, users, relay clients, routes",
      .manual = "A tail ?_busy_timeout=MILLISECONDS, as other programs of this file have it, is accepted and has no effect."},
-    {GENERAL, .name = "TMAIL_STORE_DRIVER", TEXT_OF(store_driver, store_drivers), .standard = "disk", .help = "where queued messages are kept"},
+    {GENERAL, .name = "TMAIL_STORE_DRIVER", TEXT_OF(store_driver, store_drivers), .standard = "disk",
+     .help = "where queued messages are kept"},
     {GENERAL, .name = "TMAIL_STORE_SOURCE", TEXT(store_source, check_path), .standard = "/var/lib/tmail/store",
      .expected = "an absolute path", .help = "folder of the queue"},
     {GENERAL, .name = "TMAIL_STOP_TIMEOUT", TIME(stop_timeout, 0, HOURS(1)), .standard = "30s",
@@ -66,14 +69,15 @@ static const struct conf_key keys[] = {
     {SERVER, .name = "TMAIL_SMTPD_LAUNCH", BOOL(smtpd_launch), .standard = "true", .help = "run the SMTP server"},
     {SERVER, .name = "TMAIL_SMTPD_DSNS", TEXT(smtpd_dsns, check_listeners), .standard = "127.0.0.1:2525:false",
      .expected = "IP:PORT:SSL[:MODE], separated by ; or ,", .help = "addresses to listen on",
-     .manual = "An IPv6 address stands in brackets.  SSL is false: TLS from the first byte needs TLS support, which this version does not have.  "
-               "MODE is relay, and may be left out."},
+     .manual =
+         "An IPv6 address stands in brackets.  SSL is false: TLS from the first byte needs TLS support, which this version does not have.  "
+         "MODE is relay, and may be left out."},
     {SERVER, .name = "TMAIL_SMTPD_SERVER_TIMEOUT", TIME(smtpd_server_timeout, SECONDS(1), DAYS(1)), .standard = "5m",
      .help = "time without a sign of life from the client"},
     {SERVER, .name = "TMAIL_SMTPD_DATA_TIMEOUT", TIME(smtpd_data_timeout, SECONDS(1), DAYS(1)), .standard = "30m",
      .help = "time for the whole text of a message"},
-    {SERVER, .name = "TMAIL_SMTPD_MAX_DATABYTES", SIZE(smtpd_max_databytes, 0, TERA(1)), .standard = "50M",
-     .help = "size of a message, 0 for no limit", .manual = "It is announced by SIZE (RFC 1870)."},
+    {SERVER, .name = "TMAIL_SMTPD_MAX_DATABYTES", SIZE(smtpd_max_databytes, 0, MEGA(900)), .standard = "50M",
+     .help = "size of a message, 0 for no limit", .manual = "It is announced by SIZE (RFC 1870).  Without a limit a message still ends at 950M, the most that the queue keeps in one piece."},
     {SERVER, .name = "TMAIL_SMTPD_MAX_HOPS", NUMBER(smtpd_max_hops, 1, 10000), .standard = "50",
      .help = "Received fields before a message counts as looping"},
     {SERVER, .name = "TMAIL_SMTP_MAX_RCPT", NUMBER(smtp_max_rcpt, 1, 1000000), .standard = "1000",
@@ -94,7 +98,8 @@ static const struct conf_key keys[] = {
      .help = "syntax and sequence errors in a session"},
     {SERVER, .name = "TMAIL_SMTPD_BARE_NEWLINE", WORD(smtpd_bare_newline, enum conf_bare_newline, bare_newlines), .standard = "refuse",
      .help = "what happens to a message with a bare CR or LF",
-     .manual = "With normalize, those of clients that are relay IPs become CRLF; all other clients' messages are refused, and so is NUL always."},
+     .manual =
+         "With normalize, those of clients that are relay IPs become CRLF; all other clients' messages are refused, and so is NUL always."},
     {SERVER, .name = "TMAIL_RFC_HELO_MANDATORY", BOOL(rfc_helo_mandatory), .standard = "false", .help = "refuse MAIL before HELO or EHLO"},
     {SERVER, .name = "TMAIL_RFC_HELO_NEED_FQN", BOOL(rfc_helo_need_fqn), .standard = "false",
      .help = "refuse a HELO name that is neither a full name nor an address literal"},

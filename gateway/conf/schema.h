@@ -2,8 +2,8 @@
  * schema - every key of the configuration, once.
  *
  * A row says what a key is called, where in struct conf its value goes, how it is written, what it may be, and what it is for.  The loader,
- * `tmail config`, the sample file, the manual page and the shell completion are made from the rows and from nothing else.  Rows of a section stand
- * together.  A rule is about two keys and is asked when both hold a good value.
+ * `tmail config`, the sample file, the manual page and the shell completion are made from the rows and from nothing else.  Rows of a
+ * section stand together.  A rule is about two keys and is asked when both hold a good value.
  */
 #ifndef CONF_SCHEMA_H
 #define CONF_SCHEMA_H
@@ -23,7 +23,8 @@ struct conf_key {
     int64_t unit;         /* of a time: milliseconds that a bare number counts */
     const char *const *words; /* NULL-closed; a word by its place, or what a text may be */
     bool secret;          /* is not printed; may come from the file that KEY_FILE names */
-    /* For texts: true when VALUE may stand, *KEEP (VALUE at first) being what is stored; otherwise a line for each problem goes to PROBLEMS. */
+    /* For texts: true when VALUE may stand, *KEEP (VALUE at first) being what is stored; otherwise a line for each problem goes to
+     * PROBLEMS. */
     bool (*check)(const char *value, const char **keep, struct arena *arena, struct buf *problems);
     const char *(*find_standard)(struct arena *arena, struct buf *problems); /* NULL, with a line in PROBLEMS, when it finds none */
     const char *standard_help; /* with find_standard: what it finds */

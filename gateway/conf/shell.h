@@ -1,9 +1,10 @@
 /*
  * shell - one line of a file that a shell could source and systemd could read as an EnvironmentFile.
  *
- * Understood: blank lines and comments, KEY=value, `export KEY=value`, `export KEY`; values bare, 'single' or "double" quoted, or such pieces side
- * by side; the backslash as POSIX has it (XCU 2.2); a comment behind the value.  Nothing is ever expanded: where a shell would expand, and where the value
- * would go on in the next line, the line is refused, so that no value means one thing to a shell and another here.
+ * Understood: blank lines and comments, KEY=value, `export KEY=value`, `export KEY`; values bare, 'single' or "double" quoted, or such
+ * pieces side by side; the backslash as POSIX has it (XCU 2.2); a comment behind the value.  Nothing is ever expanded: where a shell would
+ * expand, and where the value would go on in the next line, the line is refused.  Of what a shell wants quoted, a bare value may hold
+ * `; & | < > ( )`, as systemd takes them.
  */
 #ifndef CONF_SHELL_H
 #define CONF_SHELL_H

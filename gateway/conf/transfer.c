@@ -1,7 +1,8 @@
 /* conf_write and conf_read: how a process hands its configuration to a child.
  *
- * A head line, then for each key `NAME ORIGIN LINE LENGTH:VALUE` and a newline, then `end`.  VALUE is the plain one of field_plain.  A child may be a newer program
- * than its parent (an upgrade is a reload): keys that it does not know are passed over, keys that it was not told have their default. */
+ * A head line, then for each key `NAME ORIGIN LINE LENGTH:VALUE` and a newline, then `end`.  VALUE is the plain one of field_plain.  A
+ * child may be a newer program than its parent (an upgrade is a reload): keys that it does not know are passed over, keys that it was not
+ * told have their default. */
 #include "conf/conf.h"
 
 #include "conf/field.h"
@@ -49,7 +50,8 @@ static bool take_field(struct str *rest, struct str *name, struct conf_source *s
     uint64_t origin, line, length;
 
     if (!str_cut(rest, ' ', name) || !take_number(rest, ' ', INT32_MAX, &origin) || origin > CONF_ENVIRONMENT ||
-        !take_number(rest, ' ', INT32_MAX, &line) || !take_number(rest, ':', TRANSFER_MAX, &length) || rest->length <= length || rest->data[length] != '\n')
+        !take_number(rest, ' ', INT32_MAX, &line) || !take_number(rest, ':', TRANSFER_MAX, &length) || rest->length <= length ||
+        rest->data[length] != '\n')
         return false;
     *source = (struct conf_source){(enum conf_origin)origin, (int)line};
     *value = str_part(*rest, 0, length);

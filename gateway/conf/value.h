@@ -1,8 +1,8 @@
 /*
  * value - how booleans, numbers, sizes and times are written in the configuration.
  *
- * The readers take the whole of TEXT or answer false; they accept no sign, no blank and no base but ten.  The writers append the shortest form
- * that the reader takes back to the same number.  Sizes are bytes, times milliseconds.  Nothing here blocks.
+ * The readers take the whole of TEXT or answer false; they accept no sign, no blank and no base but ten.  The writers append the shortest
+ * form that the reader takes back to the same number.  Sizes are bytes, times milliseconds.  Nothing here blocks.
  */
 #ifndef CONF_VALUE_H
 #define CONF_VALUE_H

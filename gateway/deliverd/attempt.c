@@ -144,20 +144,21 @@ static bool is_left_over(const struct client_recipient *r)
 
 /* Sends to all recipients; those that the server wants in a transaction of their own move to the front and are what is left of M.  True when it
  * makes sense to go on with them. */
-static bool send_some(struct connection *connection, struct client_message *m, struct delivery **deliveries)
+static bool send_some(struct connection *connection, struct client_message *m)
 {
     bool progress = false;
     size_t left = 0;
 
     client_send(&connection->client, m);
     for (size_t i = 0; i < m->count; i++) {
-        deliveries[i]->status = m->recipients[i].status;
-        memcpy(deliveries[i]->host, connection->name, CLAIM_HOST_SIZE);
-        progress = progress || status_is_ok(&m->recipients[i].status);
-        if (is_left_over(&m->recipients[i])) {
-            deliveries[left] = deliveries[i];
-            m->recipients[left++].recipient = m->recipients[i].recipient;
-        }
+        struct client_recipient *r = &m->recipients[i];
+        struct delivery *d = r->owner;
+
+        d->status = r->status;
+        memcpy(d->host, connection->name, sizeof d->host);
+        progress = progress || status_is_ok(&r->status);
+        if (is_left_over(r))
+            m->recipients[left++] = *r;
     }
     m->count = left;
     return progress && left > 0 && !connection->client.broken;
@@ -167,7 +168,6 @@ static void send_job(struct connection *connection, struct job *job, struct body
 {
     struct claimed *claimed = job->message->claimed;
     struct client_recipient *recipients = memory_new(job->count * sizeof *recipients);
-    struct delivery **deliveries = memory_new(job->count * sizeof *deliveries);
     struct client_message m = {.envelope = &claimed->envelope,
                                .recipients = recipients,
                                .content = claimed->content,
@@ -175,13 +175,12 @@ static void send_job(struct connection *connection, struct job *job, struct body
                                .size = claimed->size};
 
     for (struct delivery *d = job->deliveries; d != NULL; d = d->next) {
-        deliveries[m.count] = d;
-        recipients[m.count++].recipient = &d->recipient;
+        recipients[m.count].recipient = &d->recipient;
+        recipients[m.count++].owner = d;
     }
-    while (send_some(connection, &m, deliveries))
+    while (send_some(connection, &m))
         ;
     memory_free(&recipients);
-    memory_free(&deliveries);
 }
 
 /* The connection belongs to one of this job's candidates and may still be used. */

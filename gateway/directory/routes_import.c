@@ -91,7 +91,7 @@ static void split(struct str line, struct fields *f)
 {
     struct str item;
 
-    f->count = 0;
+    *f = (struct fields){0};
     while (str_cut(&line, ';', &item)) {
         if (f->count < FIELDS_MAX)
             f->items[f->count] = item;

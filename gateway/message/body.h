@@ -9,6 +9,8 @@
 
 #include "base/status.h"
 
+/* A BLOB of SQLite ends at 1,000,000,000 bytes; our own trace fields need some of them. */
+enum { BODY_MOST = 950 << 20 };
 enum { BODY_MEMORY_MAX = 128 << 10, BODY_PIECE = 64 << 10 };
 
 struct body {

@@ -10,7 +10,7 @@ struct transaction *transaction_begin(const struct conf *conf)
     arena_init(&t->arena);
     envelope_init(&t->envelope, &t->arena);
     body_init(&t->body, conf->tempdir);
-    t->max_size = conf->smtpd_max_databytes;
+    t->max_size = conf->smtpd_max_databytes > 0 ? conf->smtpd_max_databytes : BODY_MOST;
     t->max_hops = conf->smtpd_max_hops;
     return t;
 }
@@ -38,7 +38,7 @@ void transaction_begin_body(struct transaction *t, bool dots, bool normalize, co
 
 bool transaction_is_too_big(const struct transaction *t)
 {
-    return t->max_size > 0 && t->size > t->max_size;
+    return t->size > t->max_size;
 }
 
 void transaction_take(void *context, struct str content)

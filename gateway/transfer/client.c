@@ -46,15 +46,15 @@ static void put(struct client *c, const char *format, ...)
     int length;
 
     va_start(args, format);
-    length = vsnprintf(line, sizeof line - 2, format, args);
+    length = vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    if (length < 0 || (size_t)length >= sizeof line - 2) {
+    if (length < 0 || (size_t)length >= sizeof line) {
         give_up(c, status_make(554, "5.6.0", "Address or parameter too long to be sent")); /* none that we took is */
         return;
     }
     log_dialogue(c, "out", line);
-    memcpy(line + length, "\r\n", 2);
-    stream_put(&c->stream, (struct str){line, (size_t)length + 2});
+    stream_put(&c->stream, (struct str){line, (size_t)length});
+    stream_put(&c->stream, STR("\r\n"));
 }
 
 /* RFC 3463 section 2: the class is that of the reply, whatever the server wrote. */

@@ -40,6 +40,7 @@ struct client_recipient {
     const struct recipient *recipient;
     struct status status;
     bool accepted; /* at RCPT */
+    void *owner;   /* the caller's */
 };
 
 struct client_message {

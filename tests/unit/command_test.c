@@ -103,7 +103,8 @@ static const struct command host_commands[] = {
     {.verb = "list", .listing = true, .run = note, .keeps_identity = true, .help = "List the domains."},
     {.verb = "whoami", .run = note_identity, .help = "Show who works."},
 };
-static const struct command_group host_group = {.noun = "host", .also = "hosts", .help = "domains to serve", .commands = host_commands, .count = 4};
+static const struct command_group host_group = {
+    .noun = "host", .also = "hosts", .help = "domains to serve", .commands = host_commands, .count = 4};
 
 static const struct command serve_commands[] = {
     {.words = "[KEY...]", .words_max = -1, .run = note, .keeps_identity = true, .help = "Serve."},
@@ -156,14 +157,26 @@ static void help_is_everywhere(void)
     static const struct {
         const char *line, *shown;
     } lines[] = {
-        {"--help", "Usage: tmail [-c FILE] COMMAND"}, {"-h", "Usage: tmail [-c FILE] COMMAND"}, {"-help", "Usage: tmail [-c FILE] COMMAND"},
-        {"help", "Usage: tmail [-c FILE] COMMAND"}, {"host --help", "Usage: tmail host VERB"}, {"host -h", "Usage: tmail host VERB"},
-        {"host help", "Usage: tmail host VERB"}, {"help host", "Usage: tmail host VERB"}, {"--help host", "Usage: tmail host VERB"},
-        {"help hosts", "\"hosts\" is the same word."}, {"host add --help", "Usage: tmail host add [-l] [-rp PORT] DOMAIN [NOTE]\n"},
-        {"host add -h", "  -rp, --remotePort PORT  port of the next hop"}, {"help host add", "Usage: tmail host add"},
-        {"host help add", "Usage: tmail host add"}, {"host add example.org --help", "It is served at once."},
-        {"host list help", "Usage: tmail host list [--json]"}, {"serve --help", "Usage: tmail serve [KEY...]"}, {"serve help", "Usage: tmail serve"},
-        {"help serve", "Usage: tmail serve"}, {"config --help", "--all"},
+        {"--help", "Usage: tmail [-c FILE] COMMAND"},
+        {"-h", "Usage: tmail [-c FILE] COMMAND"},
+        {"-help", "Usage: tmail [-c FILE] COMMAND"},
+        {"help", "Usage: tmail [-c FILE] COMMAND"},
+        {"host --help", "Usage: tmail host VERB"},
+        {"host -h", "Usage: tmail host VERB"},
+        {"host help", "Usage: tmail host VERB"},
+        {"help host", "Usage: tmail host VERB"},
+        {"--help host", "Usage: tmail host VERB"},
+        {"help hosts", "\"hosts\" is the same word."},
+        {"host add --help", "Usage: tmail host add [-l] [-rp PORT] DOMAIN [NOTE]\n"},
+        {"host add -h", "  -rp, --remotePort PORT  port of the next hop"},
+        {"help host add", "Usage: tmail host add"},
+        {"host help add", "Usage: tmail host add"},
+        {"host add example.org --help", "It is served at once."},
+        {"host list help", "Usage: tmail host list [--json]"},
+        {"serve --help", "Usage: tmail serve [KEY...]"},
+        {"serve help", "Usage: tmail serve"},
+        {"help serve", "Usage: tmail serve"},
+        {"config --help", "--all"},
     };
 
     for (size_t i = 0; i < TEST_COUNT(lines); i++) {
@@ -200,13 +213,19 @@ static void unknown_words_are_misuse(void)
     static const struct {
         const char *line, *complaint;
     } lines[] = {
-        {"hots", "tmail: unknown command \"hots\", did you mean \"host\"?\n"}, {"zebra", "tmail: unknown command \"zebra\"\n"},
-        {"_", "tmail: unknown command \"\"\n"}, {"host ad", "tmail host: unknown verb \"ad\", did you mean \"add\"?\n"},
-        {"host remove", "tmail host: unknown verb \"remove\"\n"}, {"help hots", "unknown command \"hots\""},
+        {"hots", "tmail: unknown command \"hots\", did you mean \"host\"?\n"},
+        {"zebra", "tmail: unknown command \"zebra\"\n"},
+        {"_", "tmail: unknown command \"\"\n"},
+        {"host ad", "tmail host: unknown verb \"ad\", did you mean \"add\"?\n"},
+        {"host remove", "tmail host: unknown verb \"remove\"\n"},
+        {"help hots", "unknown command \"hots\""},
         {"host add x --remoteport 5", "tmail host add: unknown option \"--remoteport\", did you mean \"--remotePort\"?\n"},
-        {"host add x -z", "tmail host add: unknown option \"-z\"\n"}, {"host add x -lrp", "unknown option \"-lrp\""},
-        {"--verzion", "tmail: unknown option \"--verzion\", did you mean \"--version\"?\n"}, {"-l host add x", "tmail: unknown option \"-l\"\n"},
-        {"host list --jsno", "did you mean \"--json\"?"}, {"host ---add", "unknown option"},
+        {"host add x -z", "tmail host add: unknown option \"-z\"\n"},
+        {"host add x -lrp", "unknown option \"-lrp\""},
+        {"--verzion", "tmail: unknown option \"--verzion\", did you mean \"--version\"?\n"},
+        {"-l host add x", "tmail: unknown option \"-l\"\n"},
+        {"host list --jsno", "did you mean \"--json\"?"},
+        {"host ---add", "unknown option"},
     };
 
     for (size_t i = 0; i < TEST_COUNT(lines); i++) {
@@ -482,7 +501,8 @@ static void impossible_identities_stop(void)
 
 static void config_can_be_read_again(void)
 {
-    char *changed[] = {(char *)"TMAIL_ME=mx.example.org", (char *)"TMAIL_SMTPD_MAX_HOPS=77", (char *)"TMAIL_DB_SOURCE=/a b/it's $x#.db", NULL};
+    char *changed[] = {(char *)"TMAIL_ME=mx.example.org", (char *)"TMAIL_SMTPD_MAX_HOPS=77", (char *)"TMAIL_DB_SOURCE=/a b/it's $x#.db",
+                       NULL};
     char *none[] = {NULL};
     struct buf first = {0};
     char line[300];
@@ -551,8 +571,14 @@ static int run_config(const struct conf_schema *schema, const char *content, boo
 
 static void config_hides_secrets(void)
 {
-    static const struct conf_key keys[] = {{.name = "TMAIL_PASSWORD", .section = "S", .type = CONF_TEXT, .place = offsetof(struct conf, user),
-                                            .standard = "", .secret = true, .expected = "a word", .help = "a secret"}};
+    static const struct conf_key keys[] = {{.name = "TMAIL_PASSWORD",
+                                            .section = "S",
+                                            .type = CONF_TEXT,
+                                            .place = offsetof(struct conf, user),
+                                            .standard = "",
+                                            .secret = true,
+                                            .expected = "a word",
+                                            .help = "a secret"}};
     static const struct conf_schema schema = {.keys = keys, .count = 1};
 
     check_number(run_config(&schema, "TMAIL_PASSWORD=hunter2", false), EXIT_DONE);
@@ -591,7 +617,8 @@ static void listings_are_lines_or_json(void)
     check(list(false, STR("one")));
     check_text(buf_text(&printed), "one end\ntwo\n");
     check(list(true, STR("one")));
-    check_text(buf_text(&printed), "[\n{\"name\": \"one\", \"none\": null, \"size\": -9223372036854775808, \"good\": true},\n{\"name\": \"two\"}\n]\n");
+    check_text(buf_text(&printed),
+               "[\n{\"name\": \"one\", \"none\": null, \"size\": -9223372036854775808, \"good\": true},\n{\"name\": \"two\"}\n]\n");
 }
 
 static void listings_escape(void)
@@ -664,8 +691,9 @@ static const struct test_case cases[] = {
 
 static void remove_files(void)
 {
-    static const char *const names[] = {"who/db", "who/deep/store", "who/deep", "who", "there/db", "there/deep/store", "there/deep", "there",
-                                        "none/db", "none/deep/store", "none/deep", "none", "file", "good.cfg", "bad.cfg", "again.cfg"};
+    static const char *const names[] = {
+        "who/db",  "who/deep/store",  "who/deep",  "who",  "there/db", "there/deep/store", "there/deep", "there",
+        "none/db", "none/deep/store", "none/deep", "none", "file",     "good.cfg",         "bad.cfg",    "again.cfg"};
     char path[300];
 
     for (size_t i = 0; i < TEST_COUNT(names); i++) {

@@ -342,7 +342,8 @@ static void bad_lines_say_why(void)
 
 static void shell_reads_back_what_it_writes(void)
 {
-    static const char *const values[] = {"", "abc", "a b", "it's", "''", "$HOME `x` \\ \"", "#", "a;b&c|d", "~", "*", "\xc3\xa9", "a=b", "-"};
+    static const char *const values[] = {"",  "abc", "a b",      "it's", "''", "$HOME `x` \\ \"", "#", "a;b&c|d",
+                                         "~", "*",   "\xc3\xa9", "a=b",  "-"};
 
     for (size_t i = 0; i < TEST_COUNT(values); i++) {
         struct buf line = {0}, value = {0};
@@ -365,46 +366,113 @@ static void values_are_read(void)
     static const struct {
         const char *key, *text, *shown; /* NULL: refused */
     } values[] = {
-        {"TMAIL_DEBUG_ENABLED", "true", "true"}, {"TMAIL_DEBUG_ENABLED", "TRUE", "true"}, {"TMAIL_DEBUG_ENABLED", "Yes", "true"},
-        {"TMAIL_DEBUG_ENABLED", "on", "true"}, {"TMAIL_DEBUG_ENABLED", "1", "true"}, {"TMAIL_RFC_MAILFROM_LOCALPART_SIZE", "false", "false"},
-        {"TMAIL_RFC_MAILFROM_LOCALPART_SIZE", "No", "false"}, {"TMAIL_RFC_MAILFROM_LOCALPART_SIZE", "OFF", "false"},
-        {"TMAIL_RFC_MAILFROM_LOCALPART_SIZE", "0", "false"}, {"TMAIL_DEBUG_ENABLED", "", NULL}, {"TMAIL_DEBUG_ENABLED", "2", NULL},
-        {"TMAIL_DEBUG_ENABLED", "t", NULL}, {"TMAIL_DEBUG_ENABLED", "truee", NULL}, {"TMAIL_DEBUG_ENABLED", " true", NULL},
-        {"TMAIL_SMTPD_MAX_HOPS", "1", "1"}, {"TMAIL_SMTPD_MAX_HOPS", "10000", "10000"}, {"TMAIL_SMTPD_MAX_HOPS", "0020", "20"},
-        {"TMAIL_SMTPD_MAX_HOPS", "0", NULL}, {"TMAIL_SMTPD_MAX_HOPS", "10001", NULL}, {"TMAIL_SMTPD_MAX_HOPS", "", NULL},
-        {"TMAIL_SMTPD_MAX_HOPS", "0x10", NULL}, {"TMAIL_SMTPD_MAX_HOPS", "-1", NULL}, {"TMAIL_SMTPD_MAX_HOPS", "+1", NULL},
-        {"TMAIL_SMTPD_MAX_HOPS", "1.5", NULL}, {"TMAIL_SMTPD_MAX_HOPS", "1K", NULL}, {"TMAIL_SMTPD_MAX_HOPS", "99999999999999999999", NULL},
+        {"TMAIL_DEBUG_ENABLED", "true", "true"},
+        {"TMAIL_DEBUG_ENABLED", "TRUE", "true"},
+        {"TMAIL_DEBUG_ENABLED", "Yes", "true"},
+        {"TMAIL_DEBUG_ENABLED", "on", "true"},
+        {"TMAIL_DEBUG_ENABLED", "1", "true"},
+        {"TMAIL_RFC_MAILFROM_LOCALPART_SIZE", "false", "false"},
+        {"TMAIL_RFC_MAILFROM_LOCALPART_SIZE", "No", "false"},
+        {"TMAIL_RFC_MAILFROM_LOCALPART_SIZE", "OFF", "false"},
+        {"TMAIL_RFC_MAILFROM_LOCALPART_SIZE", "0", "false"},
+        {"TMAIL_DEBUG_ENABLED", "", NULL},
+        {"TMAIL_DEBUG_ENABLED", "2", NULL},
+        {"TMAIL_DEBUG_ENABLED", "t", NULL},
+        {"TMAIL_DEBUG_ENABLED", "truee", NULL},
+        {"TMAIL_DEBUG_ENABLED", " true", NULL},
+        {"TMAIL_SMTPD_MAX_HOPS", "1", "1"},
+        {"TMAIL_SMTPD_MAX_HOPS", "10000", "10000"},
+        {"TMAIL_SMTPD_MAX_HOPS", "0020", "20"},
+        {"TMAIL_SMTPD_MAX_HOPS", "0", NULL},
+        {"TMAIL_SMTPD_MAX_HOPS", "10001", NULL},
+        {"TMAIL_SMTPD_MAX_HOPS", "", NULL},
+        {"TMAIL_SMTPD_MAX_HOPS", "0x10", NULL},
+        {"TMAIL_SMTPD_MAX_HOPS", "-1", NULL},
+        {"TMAIL_SMTPD_MAX_HOPS", "+1", NULL},
+        {"TMAIL_SMTPD_MAX_HOPS", "1.5", NULL},
+        {"TMAIL_SMTPD_MAX_HOPS", "1K", NULL},
+        {"TMAIL_SMTPD_MAX_HOPS", "99999999999999999999", NULL},
         {"TMAIL_SMTPD_MAX_HOPS", "18446744073709551617", NULL},
-        {"TMAIL_SMTPD_MAX_DATABYTES", "0", "0"}, {"TMAIL_SMTPD_MAX_DATABYTES", "1000", "1000"}, {"TMAIL_SMTPD_MAX_DATABYTES", "1024", "1K"},
-        {"TMAIL_SMTPD_MAX_DATABYTES", "3K", "3K"}, {"TMAIL_SMTPD_MAX_DATABYTES", "50m", "50M"}, {"TMAIL_SMTPD_MAX_DATABYTES", "2G", "2G"},
-        {"TMAIL_SMTPD_MAX_DATABYTES", "1024M", "1G"}, {"TMAIL_SMTPD_MAX_DATABYTES", "K", NULL}, {"TMAIL_SMTPD_MAX_DATABYTES", "5MB", NULL},
-        {"TMAIL_SMTPD_MAX_DATABYTES", "5 M", NULL}, {"TMAIL_SMTPD_MAX_DATABYTES", "1T", NULL},
-        {"TMAIL_SMTPD_MAX_DATABYTES", "9999999999G", NULL}, {"TMAIL_SMTPD_MAX_DATABYTES", "17179869184G", NULL},
-        {"TMAIL_SMTPD_MAX_COMMAND_LENGTH", "511", NULL}, {"TMAIL_SMTPD_MAX_COMMAND_LENGTH", "512", "512"},
-        {"TMAIL_SMTPD_MAX_COMMAND_LENGTH", "64K", "64K"}, {"TMAIL_SMTPD_MAX_COMMAND_LENGTH", "65537", NULL},
-        {"TMAIL_SMTPD_SERVER_TIMEOUT", "30", "30s"}, {"TMAIL_SMTPD_SERVER_TIMEOUT", "30s", "30s"}, {"TMAIL_SMTPD_SERVER_TIMEOUT", "90s", "90s"},
-        {"TMAIL_SMTPD_SERVER_TIMEOUT", "5m", "5m"}, {"TMAIL_SMTPD_SERVER_TIMEOUT", "4h", "4h"}, {"TMAIL_SMTPD_SERVER_TIMEOUT", "1d", "1d"},
-        {"TMAIL_SMTPD_SERVER_TIMEOUT", "24h", "1d"}, {"TMAIL_SMTPD_SERVER_TIMEOUT", "0s", NULL}, {"TMAIL_SMTPD_SERVER_TIMEOUT", "2d", NULL},
-        {"TMAIL_SMTPD_SERVER_TIMEOUT", "5M", NULL}, {"TMAIL_SMTPD_SERVER_TIMEOUT", "1h30m", NULL}, {"TMAIL_SMTPD_SERVER_TIMEOUT", "5ms", NULL},
-        {"TMAIL_SMTPD_SERVER_TIMEOUT", "s", NULL}, {"TMAIL_SMTPD_SERVER_TIMEOUT", "213503982335d", NULL},
-        {"TMAIL_DELIVERD_QUEUE_LIFETIME", "1440", "1d"}, {"TMAIL_DELIVERD_QUEUE_LIFETIME", "90", "90m"},
-        {"TMAIL_DELIVERD_QUEUE_LIFETIME", "7d", "7d"}, {"TMAIL_DELIVERD_QUEUE_LIFETIME", "30s", "30s"},
-        {"TMAIL_DELIVERD_QUEUE_LIFETIME", "0", "0s"}, {"TMAIL_DELIVERD_QUEUE_LIFETIME", "366d", NULL},
-        {"TMAIL_LOG_FORMAT", "json", "json"}, {"TMAIL_LOG_FORMAT", "JSON", "json"}, {"TMAIL_LOG_FORMAT", "xml", NULL}, {"TMAIL_LOG_FORMAT", "", NULL},
-        {"TMAIL_SMTPD_BARE_NEWLINE", "normalize", "normalize"}, {"TMAIL_SMTPD_BARE_NEWLINE", "accept", NULL},
-        {"TMAIL_SMTPD_CONCURRENCY_PER_CLIENT", "0", "0"}, {"TMAIL_SMTPD_CONCURRENCY_PER_CLIENT", "1000001", NULL},
-        {"TMAIL_SMTPD_MAX_COMMANDS", "9", NULL}, {"TMAIL_SMTPD_MAX_COMMANDS", "10", "10"}, {"TMAIL_SMTPD_MAX_ERRORS", "0", NULL},
-        {"TMAIL_DB_DRIVER", "sqlite3", "sqlite3"}, {"TMAIL_DB_DRIVER", "postgres", NULL}, {"TMAIL_DB_DRIVER", "", NULL},
-        {"TMAIL_STORE_DRIVER", "disk", "disk"}, {"TMAIL_STORE_DRIVER", "s3", NULL},
-        {"TMAIL_DB_SOURCE", "/a/b.db", "/a/b.db"}, {"TMAIL_DB_SOURCE", "/a/b.db?_busy_timeout=5000", "/a/b.db?_busy_timeout=5000"},
-        {"TMAIL_DB_SOURCE", "b.db", NULL}, {"TMAIL_DB_SOURCE", ":memory:", NULL}, {"TMAIL_DB_SOURCE", "/a/b.db?mode=ro", NULL},
-        {"TMAIL_DB_SOURCE", "/a/b.db?_busy_timeout=x", NULL}, {"TMAIL_DB_SOURCE", "/a/", NULL}, {"TMAIL_DB_SOURCE", "", NULL},
-        {"TMAIL_STORE_SOURCE", "store", NULL}, {"TMAIL_STORE_SOURCE", "/s", "/s"}, {"TMAIL_USERS_HOME_BASE", "x", NULL},
-        {"TMAIL_LOGPATH", "syslog", "syslog"}, {"TMAIL_LOGPATH", "journal", "journal"}, {"TMAIL_LOGPATH", "stdout", "stdout"},
-        {"TMAIL_LOGPATH", "/tmp", "/tmp"}, {"TMAIL_LOGPATH", "/nonexistent/x", NULL}, {"TMAIL_LOGPATH", "/etc/passwd", NULL},
-        {"TMAIL_LOGPATH", "tmp", NULL}, {"TMAIL_LOGPATH", "", NULL}, {"TMAIL_TEMPDIR", "/tmp", "/tmp"}, {"TMAIL_TEMPDIR", "/nonexistent/x", NULL},
-        {"TMAIL_USER", "nobody", "nobody"}, {"TMAIL_USER", "", NULL}, {"TMAIL_USER", "a b", NULL}, {"TMAIL_USER", "a:b", NULL},
-        {"TMAIL_STOP_TIMEOUT", "0", "0s"}, {"TMAIL_DELIVERD_LOCAL_IPS", "127.0.0.1&127.0.0.2", "127.0.0.1&127.0.0.2"},
+        {"TMAIL_SMTPD_MAX_DATABYTES", "0", "0"},
+        {"TMAIL_SMTPD_MAX_DATABYTES", "1000", "1000"},
+        {"TMAIL_SMTPD_MAX_DATABYTES", "1024", "1K"},
+        {"TMAIL_SMTPD_MAX_DATABYTES", "3K", "3K"},
+        {"TMAIL_SMTPD_MAX_DATABYTES", "50m", "50M"},
+        {"TMAIL_SMTPD_MAX_DATABYTES", "2G", "2G"},
+        {"TMAIL_SMTPD_MAX_DATABYTES", "1024M", "1G"},
+        {"TMAIL_SMTPD_MAX_DATABYTES", "K", NULL},
+        {"TMAIL_SMTPD_MAX_DATABYTES", "5MB", NULL},
+        {"TMAIL_SMTPD_MAX_DATABYTES", "5 M", NULL},
+        {"TMAIL_SMTPD_MAX_DATABYTES", "1T", NULL},
+        {"TMAIL_SMTPD_MAX_DATABYTES", "9999999999G", NULL},
+        {"TMAIL_SMTPD_MAX_DATABYTES", "17179869184G", NULL},
+        {"TMAIL_SMTPD_MAX_COMMAND_LENGTH", "511", NULL},
+        {"TMAIL_SMTPD_MAX_COMMAND_LENGTH", "512", "512"},
+        {"TMAIL_SMTPD_MAX_COMMAND_LENGTH", "64K", "64K"},
+        {"TMAIL_SMTPD_MAX_COMMAND_LENGTH", "65537", NULL},
+        {"TMAIL_SMTPD_SERVER_TIMEOUT", "30", "30s"},
+        {"TMAIL_SMTPD_SERVER_TIMEOUT", "30s", "30s"},
+        {"TMAIL_SMTPD_SERVER_TIMEOUT", "90s", "90s"},
+        {"TMAIL_SMTPD_SERVER_TIMEOUT", "5m", "5m"},
+        {"TMAIL_SMTPD_SERVER_TIMEOUT", "4h", "4h"},
+        {"TMAIL_SMTPD_SERVER_TIMEOUT", "1d", "1d"},
+        {"TMAIL_SMTPD_SERVER_TIMEOUT", "24h", "1d"},
+        {"TMAIL_SMTPD_SERVER_TIMEOUT", "0s", NULL},
+        {"TMAIL_SMTPD_SERVER_TIMEOUT", "2d", NULL},
+        {"TMAIL_SMTPD_SERVER_TIMEOUT", "5M", NULL},
+        {"TMAIL_SMTPD_SERVER_TIMEOUT", "1h30m", NULL},
+        {"TMAIL_SMTPD_SERVER_TIMEOUT", "5ms", NULL},
+        {"TMAIL_SMTPD_SERVER_TIMEOUT", "s", NULL},
+        {"TMAIL_SMTPD_SERVER_TIMEOUT", "213503982335d", NULL},
+        {"TMAIL_DELIVERD_QUEUE_LIFETIME", "1440", "1d"},
+        {"TMAIL_DELIVERD_QUEUE_LIFETIME", "90", "90m"},
+        {"TMAIL_DELIVERD_QUEUE_LIFETIME", "7d", "7d"},
+        {"TMAIL_DELIVERD_QUEUE_LIFETIME", "30s", "30s"},
+        {"TMAIL_DELIVERD_QUEUE_LIFETIME", "0", "0s"},
+        {"TMAIL_DELIVERD_QUEUE_LIFETIME", "366d", NULL},
+        {"TMAIL_LOG_FORMAT", "json", "json"},
+        {"TMAIL_LOG_FORMAT", "JSON", "json"},
+        {"TMAIL_LOG_FORMAT", "xml", NULL},
+        {"TMAIL_LOG_FORMAT", "", NULL},
+        {"TMAIL_SMTPD_BARE_NEWLINE", "normalize", "normalize"},
+        {"TMAIL_SMTPD_BARE_NEWLINE", "accept", NULL},
+        {"TMAIL_SMTPD_CONCURRENCY_PER_CLIENT", "0", "0"},
+        {"TMAIL_SMTPD_CONCURRENCY_PER_CLIENT", "1000001", NULL},
+        {"TMAIL_SMTPD_MAX_COMMANDS", "9", NULL},
+        {"TMAIL_SMTPD_MAX_COMMANDS", "10", "10"},
+        {"TMAIL_SMTPD_MAX_ERRORS", "0", NULL},
+        {"TMAIL_DB_DRIVER", "sqlite3", "sqlite3"},
+        {"TMAIL_DB_DRIVER", "postgres", NULL},
+        {"TMAIL_DB_DRIVER", "", NULL},
+        {"TMAIL_STORE_DRIVER", "disk", "disk"},
+        {"TMAIL_STORE_DRIVER", "s3", NULL},
+        {"TMAIL_DB_SOURCE", "/a/b.db", "/a/b.db"},
+        {"TMAIL_DB_SOURCE", "/a/b.db?_busy_timeout=5000", "/a/b.db?_busy_timeout=5000"},
+        {"TMAIL_DB_SOURCE", "b.db", NULL},
+        {"TMAIL_DB_SOURCE", ":memory:", NULL},
+        {"TMAIL_DB_SOURCE", "/a/b.db?mode=ro", NULL},
+        {"TMAIL_DB_SOURCE", "/a/b.db?_busy_timeout=x", NULL},
+        {"TMAIL_DB_SOURCE", "/a/", NULL},
+        {"TMAIL_DB_SOURCE", "", NULL},
+        {"TMAIL_STORE_SOURCE", "store", NULL},
+        {"TMAIL_STORE_SOURCE", "/s", "/s"},
+        {"TMAIL_USERS_HOME_BASE", "x", NULL},
+        {"TMAIL_LOGPATH", "syslog", "syslog"},
+        {"TMAIL_LOGPATH", "journal", "journal"},
+        {"TMAIL_LOGPATH", "stdout", "stdout"},
+        {"TMAIL_LOGPATH", "/tmp", "/tmp"},
+        {"TMAIL_LOGPATH", "/nonexistent/x", NULL},
+        {"TMAIL_LOGPATH", "/etc/passwd", NULL},
+        {"TMAIL_LOGPATH", "tmp", NULL},
+        {"TMAIL_LOGPATH", "", NULL},
+        {"TMAIL_TEMPDIR", "/tmp", "/tmp"},
+        {"TMAIL_TEMPDIR", "/nonexistent/x", NULL},
+        {"TMAIL_USER", "nobody", "nobody"},
+        {"TMAIL_USER", "", NULL},
+        {"TMAIL_USER", "a b", NULL},
+        {"TMAIL_USER", "a:b", NULL},
+        {"TMAIL_STOP_TIMEOUT", "0", "0s"},
+        {"TMAIL_DELIVERD_LOCAL_IPS", "127.0.0.1&127.0.0.2", "127.0.0.1&127.0.0.2"},
         {"TMAIL_DELIVERD_LOCAL_IPS", "127.0.0.1&127.0.0.2|127.0.0.3", NULL},
     };
 
@@ -441,7 +509,8 @@ static void errors_are_exact(void)
 
 static void all_errors_are_listed(void)
 {
-    check(!load("TMAIL_SMTPD_MAX_HOPS=x\nnonsense\nTMAIL_FOO=1\nTMAIL_DEBUG_ENABLED=maybe\nTMAIL_SMTPD_DSNS='1.2.3.4:25;5.6.7.8:x:false'\n"));
+    check(
+        !load("TMAIL_SMTPD_MAX_HOPS=x\nnonsense\nTMAIL_FOO=1\nTMAIL_DEBUG_ENABLED=maybe\nTMAIL_SMTPD_DSNS='1.2.3.4:25;5.6.7.8:x:false'\n"));
     check_number(errors.count, 6);
     check_has(error_text(), "tmail.cfg:1: TMAIL_SMTPD_MAX_HOPS: ");
     check_has(error_text(), "tmail.cfg:2: nonsense: expected KEY=value\n");
@@ -484,9 +553,9 @@ static void distance_counts_letters(void)
         const char *typed, *word;
         bool near;
     } pairs[] = {
-        {"list", "list", true}, {"lst", "list", true}, {"lits", "list", true}, {"LIST", "list", true}, {"lists", "list", true}, {"show", "list", false},
-        {"a", "list", false}, {"ad", "add", true}, {"", "add", false}, {"rcpthots", "rcpthost", true}, {"queue", "user", false},
-        {"rcpthostrcpthost", "rcpthost", false},
+        {"list", "list", true},  {"lst", "list", true},          {"lits", "list", true},   {"LIST", "list", true},
+        {"lists", "list", true}, {"show", "list", false},        {"a", "list", false},     {"ad", "add", true},
+        {"", "add", false},      {"rcpthots", "rcpthost", true}, {"queue", "user", false}, {"rcpthostrcpthost", "rcpthost", false},
     };
 
     for (size_t i = 0; i < TEST_COUNT(pairs); i++) {
@@ -762,11 +831,30 @@ static bool check_password(const char *value, const char **keep, struct arena *a
 }
 
 static const struct conf_key secret_keys[] = {
-    {.name = "TMAIL_PASSWORD", .section = "S", .type = CONF_TEXT, .place = offsetof(struct conf, user), .standard = "", .secret = true,
-     .check = check_password, .expected = "four letters or more", .help = "a secret"},
-    {.name = "TMAIL_NUMBER", .section = "S", .type = CONF_NUMBER, .place = offsetof(struct conf, smtpd_max_hops), .standard = "1", .max = 9999,
-     .secret = true, .help = "a secret number"},
-    {.name = "TMAIL_OPEN", .section = "S", .type = CONF_TEXT, .place = offsetof(struct conf, me), .standard = "", .expected = "x", .help = "no secret"},
+    {.name = "TMAIL_PASSWORD",
+     .section = "S",
+     .type = CONF_TEXT,
+     .place = offsetof(struct conf, user),
+     .standard = "",
+     .secret = true,
+     .check = check_password,
+     .expected = "four letters or more",
+     .help = "a secret"},
+    {.name = "TMAIL_NUMBER",
+     .section = "S",
+     .type = CONF_NUMBER,
+     .place = offsetof(struct conf, smtpd_max_hops),
+     .standard = "1",
+     .max = 9999,
+     .secret = true,
+     .help = "a secret number"},
+    {.name = "TMAIL_OPEN",
+     .section = "S",
+     .type = CONF_TEXT,
+     .place = offsetof(struct conf, me),
+     .standard = "",
+     .expected = "x",
+     .help = "no secret"},
 };
 static const struct conf_schema secret_schema = {.keys = secret_keys, .count = 3};
 
@@ -938,8 +1026,13 @@ static void bad_local_ips_say_why(void)
     static const struct {
         const char *text, *error;
     } bad[] = {
-        {"", "is no IP address"}, {"a", "\"a\" is no IP address"}, {"127.0.0.1&", "\"\" is no IP address"}, {"|127.0.0.1", "is no IP address"},
-        {"127.0.0.1;127.0.0.2", "is no IP address"}, {"127.0.0.1:25", "is no IP address"}, {"[::1]", "is no IP address"},
+        {"", "is no IP address"},
+        {"a", "\"a\" is no IP address"},
+        {"127.0.0.1&", "\"\" is no IP address"},
+        {"|127.0.0.1", "is no IP address"},
+        {"127.0.0.1;127.0.0.2", "is no IP address"},
+        {"127.0.0.1:25", "is no IP address"},
+        {"[::1]", "is no IP address"},
         {"127.0.0.1&127.0.0.2|127.0.0.3", "mixes & and |"},
     };
 
@@ -981,9 +1074,10 @@ static void children_get_the_same_values(void)
     struct buf first = {0}, second = {0};
     struct conf child;
 
-    check(load("TMAIL_ME=other.example\nTMAIL_SMTPD_MAX_HOPS=77\nTMAIL_DEBUG_ENABLED=yes\nTMAIL_DELIVERD_RETRY_MIN=90\nTMAIL_LOG_FORMAT=json\n"
-               "TMAIL_DB_SOURCE='/a b/\xc3\xa9 :\"c.db?_busy_timeout=5'\nTMAIL_SMTPD_BARE_NEWLINE=normalize\nTMAIL_SMTPD_MAX_DATABYTES=1001\n"
-               "TMAIL_SMTPD_LAUNCH=0\nTMAIL_LOGPATH=/tmp\n"));
+    check(load(
+        "TMAIL_ME=other.example\nTMAIL_SMTPD_MAX_HOPS=77\nTMAIL_DEBUG_ENABLED=yes\nTMAIL_DELIVERD_RETRY_MIN=90\nTMAIL_LOG_FORMAT=json\n"
+        "TMAIL_DB_SOURCE='/a b/\xc3\xa9 :\"c.db?_busy_timeout=5'\nTMAIL_SMTPD_BARE_NEWLINE=normalize\nTMAIL_SMTPD_MAX_DATABYTES=1001\n"
+        "TMAIL_SMTPD_LAUNCH=0\nTMAIL_LOGPATH=/tmp\n"));
     conf_write(&conf, &first);
     if (!check(read_back(&child, buf_str(&first))))
         printf("#   %s\n", error_text());

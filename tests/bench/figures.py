@@ -1,0 +1,86 @@
+"""What is measured, one function a kind. Each returns a dict of figures; nothing here compares."""
+
+import time
+
+from load import Source, idle_sessions
+from meter import Meter, Noise, await_quiet, disk_use
+from tmail import check, equal
+
+
+class Bench:
+    """One gateway under one load. `quiet`: how long to wait, before each measurement, for others to be done."""
+
+    def __init__(self, hop, quiet=0, size=4096):
+        self.hop, self.quiet, self.size = hop, quiet, size
+        self._own, self._load = Meter("gateway"), Meter("load")
+        self.exact = self._own.exact
+
+    def done(self):
+        """Remove the control groups."""
+        self._own.done()
+        self._load.done()
+
+    def _source(self, port, count, sessions, kept_open):
+        return Source(port, self._load, count, sessions, kept_open, self.size)
+
+    def tools_alone(self, count, sessions, kept_open):
+        """The load straight into the sink: what could be had with nothing between."""
+        await_quiet(self.quiet)
+        with self.hop.up(self._load) as sink:
+            before, began = sink.count(), time.monotonic()
+            with self._source(self.hop.port, count, sessions, kept_open) as source:
+                source.wait()
+            return {"rate": count / (sink.wait(before + count) - began)}
+
+    def relay(self, gateway, count, sessions, kept_open):
+        """From the first connection of the load to the last message at the next hop."""
+        with gateway.running(self._own), self.hop.up(self._load) as sink:
+            with self._source(gateway.port, 5 * sessions, sessions, kept_open) as warm_up:
+                warm_up.wait()
+            sink.wait(5 * sessions)
+            await_quiet(self.quiet)
+            used, before, noise, began = self._own.settle(), sink.count(), Noise(self._own, self._load), time.monotonic()
+            with self._source(gateway.port, count, sessions, kept_open) as source:
+                accepted = source.wait()
+            delivered, others = sink.wait(before + count), noise.share()
+            used = self._own.settle() - used
+            equal(sink.count() - before, count, "messages at the next hop")
+        return {"accepted": count / (accepted - began), "delivered": count / (delivered - began),
+                "cpu": used * 1000 / count, "others": others}
+
+    def memory(self, gateway, sessions):
+        """Of a fresh gateway, and with idle sessions, in KiB."""
+        with gateway.running(self._own):
+            time.sleep(1)
+            idle = self._own.memory()
+            check(idle > 0, "no memory of the gateway can be read")
+            with idle_sessions(gateway.port, sessions):
+                time.sleep(1)
+                held = self._own.memory()
+        return {"idle": idle, "held": held, "a_session": (held - idle) / sessions}
+
+    def backlog(self, gateway, count, sessions):
+        """All accepted while the next hop is down, then sent."""
+        with gateway.running(self._own):
+            await_quiet(self.quiet)
+            disk, memory = disk_use(gateway.queue_folder), [self._own.memory()]
+            used, noise, began = self._own.cpu(), Noise(self._own, self._load), time.monotonic()
+            with self._source(gateway.port, count, sessions, True) as source:
+                accepted = source.wait(meanwhile=lambda: memory.append(self._own.memory()))
+            others = noise.share()
+            filling = self._own.settle() - used
+            memory.append(self._own.memory())
+            disk = disk_use(gateway.queue_folder) - disk
+            return {"accepted": count / (accepted - began), "cpu": filling * 1000 / count, "disk": disk / count,
+                    "memory": memory[-1], "memory_most": max(memory), "others": others,
+                    **self._drain(gateway, count)}
+
+    def _drain(self, gateway, count):
+        with self.hop.up(self._load) as sink:
+            await_quiet(self.quiet)
+            used, noise, before, began = self._own.cpu(), Noise(self._own, self._load), sink.count(), time.monotonic()
+            gateway.flush()
+            ended, others = sink.wait(count, stall=120), noise.share()
+            used = self._own.settle() - used
+            equal(sink.count(), count, "messages at the next hop")
+        return {"drained": (count - before) / (ended - began), "drain_cpu": used * 1000 / count, "drain_others": others}

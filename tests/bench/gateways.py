@@ -1,0 +1,166 @@
+"""The programs that are measured, each behind the same three words: `running()`, `flush()`, `queue_folder`.
+
+Both relay everything from loopback to the hop, keep their queue below the same folder, and write each message to the
+disk before they answer for it. Neither is the instance that the system may run: folders and ports are private.
+"""
+
+import contextlib
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+
+from peers import answers, need, run
+from tmail import Gateway, await_true, check
+from wire import free_port
+
+DAEMONS = "/usr/lib/postfix/sbin"
+
+# A relay for loopback and nothing else: no local users, no DNS, no TLS, no limits or delays for clients; as many
+# processes and as large an active queue as the load can use. What makes mail durable is as Postfix has it.
+POSTFIX_MAIN = """
+compatibility_level = 3.6
+queue_directory = {folder}/queue
+data_directory = {folder}/data
+command_directory = /usr/sbin
+daemon_directory = {daemons}
+myhostname = mx.tmail.test
+mydestination =
+local_recipient_maps =
+local_transport = error:no mailboxes here
+alias_maps =
+mynetworks = 127.0.0.0/8
+smtpd_relay_restrictions = permit_mynetworks, reject
+relayhost = [{hop.address}]:{hop.port}
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+smtp_dns_support_level = disabled
+smtp_host_lookup = native
+smtpd_peername_lookup = no
+smtp_tls_security_level = none
+smtpd_tls_security_level = none
+default_process_limit = 150
+in_flow_delay = 0
+qmgr_message_active_limit = 40000
+qmgr_message_recipient_limit = 40000
+initial_destination_concurrency = 20
+default_destination_concurrency_limit = 50
+smtp_connection_cache_destinations = [{hop.address}]:{hop.port}
+smtpd_client_connection_count_limit = 0
+smtpd_client_connection_rate_limit = 0
+smtpd_client_message_rate_limit = 0
+smtpd_error_sleep_time = 0
+biff = no
+"""
+
+# name, type, private, wakeup, processes (0: no limit, -: as main.cf says), program
+POSTFIX_SERVICES = (
+    ("127.0.0.1:{port}", "inet", "n", "-", "0", "smtpd"), ("pickup", "unix", "n", "60", "1", "pickup"),
+    ("cleanup", "unix", "n", "-", "0", "cleanup"), ("qmgr", "unix", "n", "300", "1", "qmgr"),
+    ("rewrite", "unix", "-", "-", "-", "trivial-rewrite"), ("bounce", "unix", "-", "-", "0", "bounce"),
+    ("defer", "unix", "-", "-", "0", "bounce"), ("trace", "unix", "-", "-", "0", "bounce"),
+    ("verify", "unix", "-", "-", "1", "verify"), ("flush", "unix", "n", "1000?", "0", "flush"),
+    ("proxymap", "unix", "-", "-", "-", "proxymap"), ("smtp", "unix", "-", "-", "-", "smtp"),
+    ("relay", "unix", "-", "-", "-", "smtp"), ("showq", "unix", "n", "-", "-", "showq"),
+    ("error", "unix", "-", "-", "-", "error"), ("retry", "unix", "-", "-", "-", "error"),
+    ("anvil", "unix", "-", "-", "1", "anvil"), ("scache", "unix", "-", "-", "1", "scache"),
+    ("postlog", "unix-dgram", "n", "-", "1", "postlogd"))
+
+
+class Tmail:
+    """tmail with its standard configuration, but no limit of sessions from one address: the load has only one.
+
+    Its log, one line an event, goes to a file.
+    """
+
+    name = "tmail"
+
+    def __init__(self, hop):
+        self._gateway = Gateway({"TMAIL_SMTPD_CONCURRENCY_PER_CLIENT": "0", "TMAIL_TEMPDIR": None}, start=False)
+        log = self._gateway.path("log")
+        os.mkdir(log)
+        shutil.chown(log, os.stat(self._gateway.folder).st_uid)
+        self._gateway.config["TMAIL_LOGPATH"] = log
+        self._gateway.write_config()
+        self._gateway.tmail("relayip", "add", "127.0.0.0/8")
+        self._gateway.route("*", hop)
+        self.port, self.queue_folder = self._gateway.port, self._gateway.path("store")
+
+    @contextlib.contextmanager
+    def running(self, meter):
+        """Run it, as processes of `meter`."""
+        self._gateway.start()
+        try:
+            meter.add_tree(self._gateway.process.pid)
+            yield
+        finally:
+            self._gateway.stop()
+
+    def flush(self):
+        """Make all that waits due now."""
+        self._gateway.tmail("queue", "flush")
+
+    def done(self):
+        """Remove its folder."""
+        self._gateway.done()
+
+
+class Postfix:
+    """Debian's Postfix as an instance of its own, tuned for this load. Its log goes where its own standard sends it."""
+
+    name = "Postfix"
+
+    def __init__(self, hop):
+        self._folder = tempfile.mkdtemp(prefix="tmail-bench-postfix-")
+        self.port, self.queue_folder = free_port(("127.0.0.1",)), os.path.join(self._folder, "queue")
+        os.chmod(self._folder, 0o755)
+        for name in ("etc", "queue", "data"):
+            os.mkdir(os.path.join(self._folder, name))
+        os.chown(os.path.join(self._folder, "data"), pwd.getpwnam("postfix").pw_uid, -1)
+        self._etc = os.path.join(self._folder, "etc")
+        self._write("main.cf", POSTFIX_MAIN.format(folder=self._folder, daemons=DAEMONS, hop=hop))
+        self._write("master.cf", "".join(
+            f"{name.format(port=self.port)} {kind} {private} - n {wakeup} {processes} {program}\n"
+            for name, kind, private, wakeup, processes, program in POSTFIX_SERVICES))
+
+    @staticmethod
+    def missing():
+        """Why it cannot be measured here, or an empty text."""
+        if os.geteuid() != 0:
+            return "Postfix runs only when started by root"
+        return "" if os.path.isdir(DAEMONS) else "package postfix is missing"
+
+    @staticmethod
+    def version():
+        """Its version."""
+        return run(need("postconf", "postfix"), "-d", "-h", "mail_version").strip()
+
+    def _write(self, name, text):
+        with open(os.path.join(self._etc, name), "w", encoding="ascii") as file:
+            file.write(text)
+
+    def _command(self, *words):
+        done = subprocess.run([need(words[0], "postfix"), "-c", self._etc, *words[1:]], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=120, check=False)
+        check(done.returncode == 0, f"{' '.join(words)}: status {done.returncode}: {done.stderr!r}")
+
+    @contextlib.contextmanager
+    def running(self, meter):
+        """Run it, as processes of `meter`."""
+        self._command("postfix", "start")
+        try:
+            await_true(lambda: answers("127.0.0.1", self.port), "Postfix to listen")
+            with open(os.path.join(self.queue_folder, "pid", "master.pid"), encoding="ascii") as file:
+                meter.add_tree(int(file.read()))
+            yield
+        finally:
+            self._command("postfix", "stop")
+
+    def flush(self):
+        """Make all that waits due now."""
+        self._command("postqueue", "-f")
+
+    def done(self):
+        """Remove its folders."""
+        shutil.rmtree(self._folder, ignore_errors=True)
