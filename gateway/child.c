@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 /* Where a child finds what it inherits. */
-enum { FD_CONTROL = 3, FD_CONF = 4, FD_LISTENERS = 5, LISTENERS_MOST = 64, ARENAS_MOST = 4 };
+enum { FD_CONTROL = 3, FD_CONF = 4, FD_LOG = 5, FD_LISTENERS = 6, FD_FIXED = FD_LISTENERS - FD_CONTROL, LISTENERS_MOST = 64, ARENAS_MOST = 4 };
 
 static const char *const role_names[CHILD_ROLES] = {"smtpd", "deliverd"};
 
@@ -46,7 +46,7 @@ static int conf_file(const struct conf *conf)
 /* Moves FROM[i] to descriptor FD_CONTROL + i and lets nothing else be inherited.  They are first moved out of each other's way. */
 static bool place_descriptors(const int *from, int count)
 {
-    int moved[LISTENERS_MOST + 2];
+    int moved[LISTENERS_MOST + FD_FIXED];
 
     for (int i = 0; i < count; i++)
         if ((moved[i] = fcntl(from[i], F_DUPFD, FD_CONTROL + count)) < 0)
@@ -80,7 +80,7 @@ static void execute(enum child_role role, const int *inherited, int count)
 
     snprintf(name, sizeof name, "%s", role_names[role]);
     snprintf(title, sizeof title, "tmail: %s", role_names[role]);
-    snprintf(number, sizeof number, "%d", count - (FD_LISTENERS - FD_CONTROL));
+    snprintf(number, sizeof number, "%d", count - FD_FIXED);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     if (path != NULL && place_descriptors(inherited, count))
@@ -90,14 +90,15 @@ static void execute(enum child_role role, const int *inherited, int count)
 
 pid_t child_start(enum child_role role, const struct conf *conf, const int *listeners, size_t count, int *control)
 {
-    int inherited[LISTENERS_MOST + 2], ends[2], number = 2;
+    int inherited[LISTENERS_MOST + FD_FIXED], ends[2], number = FD_FIXED;
     pid_t pid;
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
         return -1;
     inherited[0] = ends[1];
     inherited[1] = conf_file(conf);
-    for (size_t i = 0; i < count && number < LISTENERS_MOST + 2; i++)
+    inherited[2] = log_fd() >= 0 ? log_fd() : STDERR_FILENO;
+    for (size_t i = 0; i < count && number < LISTENERS_MOST + FD_FIXED; i++)
         inherited[number++] = listeners[i];
     pid = inherited[1] >= 0 ? fork() : -1;
     if (pid == 0)
@@ -156,7 +157,7 @@ static int be_child(enum child_role role, int listener_count)
         fprintf(stderr, "tmail: %s: %s\n", role_names[role], error);
         return EXIT_CONFIG;
     }
-    if (!log_open(conf.logpath, conf.log_format, conf.debug_enabled, role_names[role], error, sizeof error)) {
+    if (!log_open(conf.logpath, FD_LOG, conf.log_format, conf.debug_enabled, role_names[role], error, sizeof error)) {
         fprintf(stderr, "tmail: %s: %s\n", role_names[role], error);
         return EXIT_CONFIG;
     }
@@ -181,6 +182,7 @@ int child_main(int argc, char **argv)
     setenv("TZ", ":/etc/localtime", 0); /* else the C library looks at that file for every date */
     fcntl(FD_CONTROL, F_SETFD, FD_CLOEXEC);
     fcntl(FD_CONF, F_SETFD, FD_CLOEXEC);
+    fcntl(FD_LOG, F_SETFD, FD_CLOEXEC);
     /* Threads of sessions may still run: no destructors, no atexit. */
     _exit(be_child((enum child_role)role, (int)count));
 }

@@ -30,6 +30,7 @@ struct parent {
     int draining_count;
     int signals;
     bool stopping;
+    bool reload_wanted; /* while a start or a reload was not finished */
     int64_t stop_by;
     int exit_status;
 };
@@ -87,10 +88,10 @@ static bool open_log(const struct conf *conf)
 {
     char error[512];
 
-    if (log_open(conf->logpath, conf->log_format, conf->debug_enabled, "parent", error, sizeof error))
+    if (log_open(conf->logpath, -1, conf->log_format, conf->debug_enabled, "parent", error, sizeof error))
         return true;
     log_message(LOG_LEVEL_ERROR, "log", "%s", error);
-    return false;
+    return false; /* the log goes on where it went */
 }
 
 static void adopt_next(struct parent *p)
@@ -122,10 +123,9 @@ static void reload(struct parent *p)
     struct conf_errors errors = {0};
     char error[512];
 
-    if (p->next != NULL || p->stopping) {
-        log_message(LOG_LEVEL_WARNING, "reload-refused", "a start or a reload is not finished yet");
+    p->reload_wanted = p->next != NULL; /* one at a time: this one follows */
+    if (p->reload_wanted || p->stopping)
         return;
-    }
     log_message(LOG_LEVEL_INFO, "reload", "reading %s", p->current->conf.file[0] != '\0' ? p->current->conf.file : "the environment");
     if (!conf_reload(&conf, &p->current->conf, environ, &errors)) {
         refuse_reload(buf_str(&errors.lines));
@@ -298,6 +298,8 @@ static void wait_and_act(struct parent *p)
         take_signal(p);
     restart_due(p->current);
     restart_due(p->next);
+    if (p->reload_wanted && p->next == NULL)
+        reload(p);
 }
 
 static void kill_draining(struct parent *p)
@@ -326,6 +328,14 @@ static bool take_signals(struct parent *p)
     return p->signals >= 0;
 }
 
+/* Whoever starts us reads standard error, wherever the log goes. */
+static bool cannot_start(const char *why)
+{
+    log_message(LOG_LEVEL_ERROR, "start", "%s", why);
+    fprintf(stderr, "tmail run: %s\n", why);
+    return false;
+}
+
 static bool begin(struct parent *p, struct conf *conf)
 {
     char error[1024];
@@ -333,19 +343,14 @@ static bool begin(struct parent *p, struct conf *conf)
     if (!open_log(conf))
         return false;
     if (!identity_check(conf, error, sizeof error) || !identity_make_folders(conf, error, sizeof error)) {
-        log_message(LOG_LEVEL_ERROR, "start", "%s", error);
         p->exit_status = EXIT_CONFIG;
-        return false;
+        return cannot_start(error);
     }
-    if (!take_signals(p)) {
-        log_message(LOG_LEVEL_ERROR, "start", "cannot take signals: %s", strerrordesc_np(errno));
-        return false;
-    }
+    if (!take_signals(p))
+        return cannot_start("cannot take signals");
     p->next = generation_new(conf, NULL, error, sizeof error);
-    if (p->next == NULL) {
-        log_message(LOG_LEVEL_ERROR, "start", "%s", error);
-        return false;
-    }
+    if (p->next == NULL)
+        return cannot_start(error);
     start_next(p);
     return true;
 }

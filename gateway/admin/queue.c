@@ -161,8 +161,9 @@ static int run_flush(struct invocation *i)
         return status;
     ok = manage_flush(&q, id, str_of(domain), &result);
     status = close_queue(i, &q, ok);
-    if (ok && i->word_count > 0)
-        return report(i, &result, "nothing scheduled matches");
+    /* What is being delivered at this moment is as flushed as can be. */
+    if (ok && i->word_count > 0 && result.done == 0 && result.busy == 0)
+        return invocation_fail(i, "nothing scheduled matches");
     return status;
 }
 
@@ -177,7 +178,7 @@ static void show_recipient(void *context, const struct queue_row *row)
     listing_end_row(l);
     if (row->tried > 0) {
         clock_text(row->tried, time);
-        listing_line(l, "  Last: %s - %.*s - %d %.*s %.*s", time, STR_ARG(row->host), row->code, STR_ARG(row->enhanced), STR_ARG(row->reason));
+        listing_line(l, "  Last: %s - %.*s - %.*s", time, STR_ARG(row->host), STR_ARG(row->reason));
         listing_end_row(l);
     }
 }

@@ -60,6 +60,10 @@ static int run_add(struct invocation *i)
     struct status s;
     int result;
 
+    if (!invocation_has(i, "remoteHost")) {
+        invocation_fail(i, "a remote host (-rh) is needed");
+        return EXIT_USAGE;
+    }
     if (!read_number(i, "remotePort", 65535, &r.port))
         return invocation_fail(i, "\"%s\" is no port (expected 1 to 65535)", invocation_value(i, "remotePort"));
     if (!read_number(i, "priority", INT32_MAX, &r.priority))

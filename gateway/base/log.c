@@ -50,10 +50,10 @@ static int open_folder(const char *folder)
         errno = ENAMETOOLONG;
         return -1;
     }
-    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
 }
 
-bool log_open(const char *destination, enum log_format format, bool debug, const char *process, char *error, size_t error_size)
+bool log_open(const char *destination, int inherited, enum log_format format, bool debug, const char *process, char *error, size_t error_size)
 {
     int fd = -1;
     enum destination kind = TO_FILE;
@@ -67,18 +67,25 @@ bool log_open(const char *destination, enum log_format format, bool debug, const
         fd = open_journal();
         kind = TO_JOURNAL;
     } else {
-        fd = open_folder(destination);
+        fd = inherited >= 0 ? inherited : open_folder(destination);
     }
     if (fd < 0 && kind != TO_SYSLOG) {
         snprintf(error, error_size, "cannot log to %s: %s", destination, strerror(errno));
         return false;
     }
+    if (output.fd > STDERR_FILENO && output.fd != fd)
+        close(output.fd);
     output.destination = kind;
     output.format = format;
     output.debug = debug;
     output.fd = fd;
     snprintf(output.process, sizeof output.process, "%s", process);
     return true;
+}
+
+int log_fd(void)
+{
+    return output.fd;
 }
 
 bool log_debug_enabled(void)

@@ -28,8 +28,10 @@ struct log_line {
     char text[LOG_LINE_SIZE];
 };
 
-/* DESTINATION is `stdout`, `syslog`, `journal` or a folder, where current.log is appended to.  False with the reason in ERROR. */
-bool log_open(const char *destination, enum log_format format, bool debug, const char *process, char *error, size_t error_size);
+/* DESTINATION is `stdout`, `syslog`, `journal` or a folder, where current.log is appended to.  INHERITED is that file as the parent opened it, with
+ * rights that this process may not have; -1: open it here.  False with the reason in ERROR. */
+bool log_open(const char *destination, int inherited, enum log_format format, bool debug, const char *process, char *error, size_t error_size);
+int log_fd(void); /* of the file, to be inherited */
 bool log_debug_enabled(void);
 
 void log_begin(struct log_line *l, enum log_level level, const char *event);

@@ -57,6 +57,17 @@ void status_enhanced(const struct status *s, char *to)
         snprintf(to, STATUS_ENHANCED_SIZE, "%d.%d.%d ", s->class % 10, s->subject % 1000, s->detail % 1000);
 }
 
+void status_quote(const struct status *s, char *to)
+{
+    char enhanced[STATUS_ENHANCED_SIZE];
+
+    status_enhanced(s, enhanced);
+    if (s->from_peer)
+        snprintf(to, STATUS_QUOTED_SIZE, "%d %s%s", s->code, enhanced, s->text);
+    else
+        snprintf(to, STATUS_QUOTED_SIZE, "%s", s->text);
+}
+
 static size_t number_at(struct str text, size_t at, short *number)
 {
     size_t length = 0;

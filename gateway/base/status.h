@@ -16,6 +16,7 @@ enum { STATUS_TEXT_SIZE = 512 };
 struct status {
     short code;
     short class, subject, detail;
+    bool from_peer; /* the words are those of a server that we spoke to */
     char text[STATUS_TEXT_SIZE];
 };
 
@@ -33,6 +34,10 @@ void status_enhanced(const struct status *s, char *to);
 
 /* Reads an enhanced code such as "5.1.1" at the start of TEXT; returns its length, 0 when there is none (RFC 3463 section 2). */
 size_t status_parse_enhanced(struct str text, struct status *s);
+
+/* The text as people read it later: with its code in front where it is a server's. */
+enum { STATUS_QUOTED_SIZE = STATUS_TEXT_SIZE + 32 };
+void status_quote(const struct status *s, char *to);
 
 /* Takes TEXT as the text of S, made printable and cut to what fits. */
 void status_set_text(struct status *s, struct str text);

@@ -9,11 +9,12 @@
 /* The last reason stays first: it is what the sender can act on. */
 static void give_up(struct delivery *d, const struct conf *conf)
 {
-    char lifetime[CLOCK_SPAN_SIZE];
+    char lifetime[CLOCK_SPAN_SIZE], quoted[STATUS_QUOTED_SIZE];
     struct status last = d->status;
 
     clock_span(conf->deliverd_queue_lifetime / 1000, lifetime);
-    d->status = status_make(last.code, "", "%s (given up after %s)", last.text, lifetime);
+    status_quote(&last, quoted);
+    d->status = status_make(last.code, "", "%s (given up after %s)", quoted, lifetime);
     d->status.class = 5;
     d->status.subject = last.subject;
     d->status.detail = last.detail;

@@ -323,10 +323,13 @@ static void drain(struct scheduler *s)
 {
     workers_stop(s->workers);
     for (;;) {
+        /* Asked before the results are taken: a job that ends in between is seen in the next round. */
+        bool busy = workers_busy(s->workers) > 0;
+
         take_results(s);
         if (s->results != NULL && !turn(s))
             stop_wait(clock_now() + FAILURE_PAUSE_MS);
-        if ((workers_busy(s->workers) == 0 && s->results == NULL) || clock_now() > stop_deadline() + LAST_WORDS_MS)
+        if ((!busy && s->results == NULL) || clock_now() > stop_deadline() + LAST_WORDS_MS)
             return;
         wait_for_work(s);
     }

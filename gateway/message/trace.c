@@ -12,7 +12,7 @@ static void add_comment(struct buf *to, struct str text)
     for (size_t i = 0; i < text.length; i++) {
         unsigned char c = (unsigned char)text.data[i];
 
-        buf_add_byte(to, c < 32 || c > 126 || c == '(' || c == ')' || c == '\\' ? '?' : text.data[i]);
+        buf_add_byte(to, c <= 32 || c > 126 || c == '(' || c == ')' || c == '\\' ? '?' : text.data[i]);
     }
     buf_add_byte(to, ')');
 }

@@ -159,16 +159,17 @@ bool claims_delivered(struct claims *c, const struct delivery *d)
 
 static bool settle(struct db_query *q, const struct delivery *d, int64_t now, int64_t due)
 {
-    char enhanced[STATUS_ENHANCED_SIZE];
+    char enhanced[STATUS_ENHANCED_SIZE], reason[STATUS_QUOTED_SIZE];
 
     status_enhanced(&d->status, enhanced);
+    status_quote(&d->status, reason);
     bind_recipient(q, d);
     db_bind_int(q, 3, due);
     db_bind_int(q, 4, now);
     db_bind_optional(q, 5, str_of(d->host));
     db_bind_int(q, 6, d->status.code);
     db_bind_optional(q, 7, str_trim(str_of(enhanced)));
-    db_bind_str(q, 8, str_of(d->status.text));
+    db_bind_str(q, 8, str_of(reason));
     return db_execute(q);
 }
 

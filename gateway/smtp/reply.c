@@ -47,7 +47,7 @@ enum reply_result reply_read(struct stream *s, struct status *status, reply_line
     size_t lines = 0, octets = 0;
     bool more = true;
 
-    *status = (struct status){0};
+    *status = (struct status){.from_peer = true};
     while (more) {
         struct str line, text;
         int code;

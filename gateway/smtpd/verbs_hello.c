@@ -17,6 +17,10 @@ static bool introduce(struct session *s, struct str argument)
         session_error(s, 504, "5.5.2", "Need a fully qualified host name or an address literal");
         return false;
     }
+    if (!str_is_utf8(argument)) {
+        session_error(s, 501, "5.5.4", "Host name is neither ASCII nor UTF-8");
+        return false;
+    }
     if (!str_copy(argument, s->helo, sizeof s->helo)) {
         session_error(s, 501, "5.5.4", "Host name too long (limit %d octets)", DOMAIN_MAX);
         return false;

@@ -95,7 +95,7 @@ static struct status read_reply(struct client *c, const char *to, int64_t timeou
     if (result == REPLY_READ) {
         snprintf(text, sizeof text, "%d %s", s.code, s.text);
         log_dialogue(c, "in", text);
-        c->answered = true;
+        c->answered = c->answered || s.code != 421;
         complete_enhanced(&s);
     } else {
         s = no_reply(c, result, to);

@@ -30,7 +30,7 @@ struct client {
     unsigned extensions;
     uint64_t size_limit; /* 0: none */
     bool broken;
-    bool answered; /* the server has replied to something since client_send began */
+    bool answered; /* since client_send began the server has said something of the message, not only that it goes (421) */
     struct status failure; /* why it is broken */
     int64_t messages;
 };
