@@ -161,7 +161,8 @@ static int be_child(enum child_role role, int listener_count)
         fprintf(stderr, "tmail: %s: %s\n", role_names[role], error);
         return EXIT_CONFIG;
     }
-    stop_open(FD_CONTROL, conf.stop_timeout);
+    if (!stop_open(FD_CONTROL, conf.stop_timeout))
+        return EXIT_FAILED;
     return run_role(role, &conf, listener_count);
 }
 

@@ -36,7 +36,7 @@ void generation_free(struct generation **g, const struct generation *other);
 
 /* Starts the child of ROLE, and logs it; a failure sets restart_at. */
 void generation_start(struct generation *g, enum child_role role);
-/* Closes the control socket: the child drains. */
+/* Closes the control socket: the child stops. */
 void generation_let_go(struct child *child);
 bool generation_is_ready(const struct generation *g);
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,7 +27,10 @@ enum {
 
 struct parent {
     struct generation *current, *next; /* next: during a start or a reload */
-    pid_t draining[DRAINING_MAX];
+    struct {
+        pid_t pid;
+        int control;
+    } draining[DRAINING_MAX];
     int draining_count;
     int signals;
     bool stopping;
@@ -56,12 +60,18 @@ static void describe_death(int status, char *to, size_t size)
         snprintf(to, size, "exit status %d", WEXITSTATUS(status));
 }
 
-/* The child goes on without us until it has finished what it has. */
+/* The child goes on until it has finished what it has; when there are too many of them it is told to hurry. */
 static void drain_child(struct parent *p, struct child *child)
 {
+    int control = child->control;
+
+    if (child->pid > 0 && control >= 0 && p->draining_count < DRAINING_MAX) {
+        (void)!send(control, "D", 1, MSG_NOSIGNAL);
+        p->draining[p->draining_count].pid = child->pid;
+        p->draining[p->draining_count++].control = control;
+        child->control = -1;
+    }
     generation_let_go(child);
-    if (child->pid > 0 && p->draining_count < DRAINING_MAX)
-        p->draining[p->draining_count++] = child->pid;
     child->pid = 0;
 }
 
@@ -148,6 +158,10 @@ static void stop(struct parent *p)
     log_message(LOG_LEVEL_INFO, "stopping", "telling the children to finish");
     drop_next(p);
     drain_generation(p, p->current);
+    for (int i = 0; i < p->draining_count; i++) {
+        close(p->draining[i].control);
+        p->draining[i].control = -1;
+    }
 }
 
 /* A child of the next generation that dies before all are ready ends the start or the reload. */
@@ -192,8 +206,12 @@ static struct child *find_child(struct generation *g, pid_t pid, enum child_role
 static void forget_draining(struct parent *p, pid_t pid)
 {
     for (int i = 0; i < p->draining_count; i++)
-        if (p->draining[i] == pid)
+        if (p->draining[i].pid == pid) {
+            if (p->draining[i].control >= 0)
+                close(p->draining[i].control);
             p->draining[i] = p->draining[--p->draining_count];
+            return;
+        }
 }
 
 static void bury(struct parent *p, pid_t pid, int status)
@@ -305,9 +323,9 @@ static void wait_and_act(struct parent *p)
 static void kill_draining(struct parent *p)
 {
     for (int i = 0; i < p->draining_count; i++) {
-        log_child(LOG_LEVEL_WARNING, "child-killed", "old", p->draining[i], "TMAIL_STOP_TIMEOUT is over");
-        kill(p->draining[i], SIGKILL);
-        waitpid(p->draining[i], NULL, 0);
+        log_child(LOG_LEVEL_WARNING, "child-killed", "old", p->draining[i].pid, "TMAIL_STOP_TIMEOUT is over");
+        kill(p->draining[i].pid, SIGKILL);
+        waitpid(p->draining[i].pid, NULL, 0);
     }
     p->draining_count = 0;
 }

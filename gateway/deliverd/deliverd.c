@@ -4,8 +4,6 @@
 #include "base/stop.h"
 #include "deliverd/scheduler.h"
 
-#include <unistd.h>
-
 int deliverd_run(const struct conf *conf)
 {
     struct attempt_context context = {.conf = conf};
@@ -30,7 +28,7 @@ int deliverd_run(const struct conf *conf)
         log_message(LOG_LEVEL_ERROR, "start", "%s", error);
         return 1;
     }
-    (void)!write(stop_fd(), "R", 1);
+    stop_ready();
     scheduler_run(scheduler);
     return 0;
 }

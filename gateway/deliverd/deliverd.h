@@ -1,8 +1,8 @@
 /*
  * deliverd - the process that delivers.
  *
- * deliverd_run opens the queue and the directory, says that it is ready by the byte `R` on the stop descriptor, and schedules until that descriptor tells
- * it to stop.  It returns an exit status within the grace of the stop.
+ * deliverd_run opens the queue and the directory, and schedules until the parent tells it to drain or to stop (base/stop.h), which is the
+ * same for it.  It returns an exit status within the grace of the stop.
  */
 #ifndef DELIVERD_DELIVERD_H
 #define DELIVERD_DELIVERD_H

@@ -304,18 +304,17 @@ static int64_t wait_until(const struct scheduler *s)
 static void wait_for_work(struct scheduler *s)
 {
     struct pollfd p[3] = {
-        {.fd = s->wake.fd, .events = POLLIN}, {.fd = workers_done_fd(s->workers), .events = POLLIN}, {.fd = stop_fd(), .events = POLLIN}};
+        {.fd = s->wake.fd, .events = POLLIN}, {.fd = workers_done_fd(s->workers), .events = POLLIN}, {.fd = stop_control(), .events = POLLIN}};
 
     if (stop_seen())
-        p[0].fd = -1;
+        p[0].fd = p[2].fd = -1;
     if (poll(p, 3, clock_poll_timeout(stop_seen() ? clock_earlier(stop_deadline(), clock_now() + LOOK_MS) : wait_until(s))) <= 0)
         return;
     if (p[0].revents != 0)
         wake_drain(&s->wake);
-    if (p[2].revents != 0)
-        stop_see();
-    else
-        stop_wait(s->turn_at);
+    if (p[2].revents != 0 && stop_hear() != STOP_NOTHING)
+        stop_begin();
+    stop_wait(s->turn_at);
 }
 
 /* What is still with workers when the grace is over is cut by their streams' own deadline; this waits for their last words. */

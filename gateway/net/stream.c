@@ -56,11 +56,9 @@ static bool wait_for(struct stream *s, short events)
             return fail(s, STREAM_ERROR, errno);
         if (p[0].revents != 0)
             return true;
-        if (p[1].revents != 0)
-            stop_see();
-        else if (clock_now() >= s->deadline)
+        if (clock_now() >= s->deadline)
             return fail(s, STREAM_TIMEOUT, 0);
-        else if (clock_now() >= end)
+        if (clock_now() >= end)
             return fail(s, STREAM_STOPPED, 0);
     }
 }

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LISTENERS_MAX = 64, ACCEPT_BURST = 64, NO_DESCRIPTORS_PAUSE_MS = 100 };
+enum { LISTENERS_MAX = 64, ACCEPT_BURST = 64, NO_DESCRIPTORS_PAUSE_MS = 100, DRAIN_LOOK_MS = 100 };
 
 struct receiver {
     struct smtpd smtpd;
@@ -96,22 +96,37 @@ static void accept_from(struct receiver *r, int listener)
     }
 }
 
-static void serve(struct receiver *r, const int *listeners, size_t count)
+static enum stop_word serve(struct receiver *r, const int *listeners, size_t count)
 {
     struct pollfd p[LISTENERS_MAX + 1];
 
     for (size_t i = 0; i < count; i++)
         p[i] = (struct pollfd){.fd = listeners[i], .events = POLLIN};
-    while (!stop_seen()) {
-        p[count] = (struct pollfd){.fd = stop_fd(), .events = POLLIN};
+    p[count] = (struct pollfd){.fd = stop_control(), .events = POLLIN};
+    for (;;) {
         if (poll(p, count + 1, -1) < 0)
             continue;
-        if (p[count].revents != 0)
-            stop_see();
-        for (size_t i = 0; i < count && !stop_seen(); i++)
+        if (p[count].revents != 0) {
+            enum stop_word word = stop_hear();
+
+            if (word != STOP_NOTHING)
+                return word;
+        }
+        for (size_t i = 0; i < count; i++)
             if (p[i].revents != 0)
                 accept_from(r, listeners[i]);
     }
+}
+
+/* After a reload the sessions go on as if nothing had happened; those that are still there when TMAIL_STOP_TIMEOUT is over are told to come again. */
+static void drain(struct receiver *r)
+{
+    struct pollfd p = {.fd = stop_control(), .events = POLLIN};
+    int64_t end = clock_now() + r->smtpd.conf->stop_timeout;
+
+    while (clients_total(r->clients) > 0 && clock_now() < end)
+        if (poll(&p, 1, DRAIN_LOOK_MS) > 0 && stop_hear() == STOP_NOW)
+            return;
 }
 
 static bool open_stores(struct receiver *r, struct directory *directory, const struct conf *conf, char *error, size_t size)
@@ -135,8 +150,10 @@ int smtpd_run(const struct conf *conf, const int *listeners, size_t count)
         log_message(LOG_LEVEL_ERROR, "start", "%s", error);
         return 1;
     }
-    (void)!write(stop_fd(), "R", 1);
-    serve(&r, listeners, count);
+    stop_ready();
+    if (serve(&r, listeners, count) == STOP_DRAIN)
+        drain(&r);
+    stop_begin();
     if (!clients_wait_empty(r.clients, stop_deadline()))
         log_message(LOG_LEVEL_WARNING, "stopping", "%d sessions cut after their grace", clients_total(r.clients));
     return 0;
