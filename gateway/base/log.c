@@ -12,6 +12,9 @@
 #include <syslog.h>
 #include <unistd.h>
 
+/* Room that stays for what closes a value and a line; the longest escape. */
+enum { END_SIZE = 8, ESCAPE_SIZE = 8, KEY_SIZE = 64 };
+
 enum destination { TO_FILE, TO_SYSLOG, TO_JOURNAL };
 
 static struct {
@@ -95,7 +98,7 @@ bool log_debug_enabled(void)
 
 static void put(struct log_line *l, const char *text, size_t length)
 {
-    size_t room = sizeof l->text - 8 - l->length; /* room stays for the closing bytes */
+    size_t room = sizeof l->text - END_SIZE - l->length;
 
     if (length > room)
         length = room;
@@ -122,16 +125,30 @@ static void put_key(struct log_line *l, const char *key)
     }
 }
 
-/* Bytes of UTF-8 pass as they are; whether they are well-formed is the reader's affair, except in JSON, where they must be. */
+/* A control character of Unicode's second set, U+0080 to U+009F: some terminals obey them like ESC sequences. */
+static bool is_c1(struct str s, size_t i)
+{
+    return i + 1 < s.length && (unsigned char)s.data[i] == 0xc2 && (unsigned char)s.data[i + 1] < 0xa0;
+}
+
+static bool has_room(const struct log_line *l, size_t size)
+{
+    return l->length + size + END_SIZE < sizeof l->text;
+}
+
+/* Well-formed UTF-8 passes as it is; of anything else every byte over 127 is escaped. */
 static void put_escaped(struct log_line *l, struct str value, bool ascii_only)
 {
-    for (size_t i = 0; i < value.length; i++) {
+    for (size_t i = 0; i < value.length && has_room(l, 2 * ESCAPE_SIZE); i++) {
         unsigned char c = (unsigned char)value.data[i];
-        char text[8];
+        char text[ESCAPE_SIZE];
+        bool c1 = !ascii_only && is_c1(value, i);
 
+        if (c1)
+            c = (unsigned char)value.data[++i];
         if (c == '"' || c == '\\')
             snprintf(text, sizeof text, "\\%c", c);
-        else if (c < 32 || c == 127 || (ascii_only && c > 127))
+        else if (c < 32 || c == 127 || c1 || (ascii_only && c > 127))
             snprintf(text, sizeof text, output.format == LOG_FORMAT_JSON ? "\\u%04x" : "\\x%02x", c);
         else
             snprintf(text, sizeof text, "%c", c);
@@ -174,7 +191,7 @@ void log_begin(struct log_line *l, enum log_level level, const char *event)
 
 void log_str(struct log_line *l, const char *key, struct str value)
 {
-    if (l->muted || l->length + LOG_VALUE_SIZE / 2 > sizeof l->text)
+    if (l->muted || !has_room(l, KEY_SIZE))
         return;
     value = str_part(value, 0, LOG_VALUE_SIZE);
     put_key(l, key);
@@ -196,7 +213,7 @@ void log_number(struct log_line *l, const char *key, int64_t value)
 {
     char text[24];
 
-    if (l->muted)
+    if (l->muted || !has_room(l, KEY_SIZE))
         return;
     snprintf(text, sizeof text, "%" PRId64, value);
     put_key(l, key);
