@@ -40,6 +40,7 @@ struct conf {
     const char *db_source;
     const char *store_driver;
     const char *store_source;
+    int64_t store_min_free; /* bytes */
     int64_t stop_timeout; /* ms */
 
     bool smtpd_launch;

@@ -63,6 +63,9 @@ static const struct conf_key keys[] = {
      .help = "where queued messages are kept"},
     {GENERAL, .name = "TMAIL_STORE_SOURCE", TEXT(store_source, check_path), .standard = "/var/lib/tmail/store",
      .expected = "an absolute path", .help = "folder of the queue"},
+    {GENERAL, .name = "TMAIL_STORE_MIN_FREE", SIZE(store_min_free, 0, TERA(1)), .standard = "32M",
+     .help = "space that receiving leaves free in the store", .manual = "Below it clients are told 452 to come again, while what is queued "
+     "can still be delivered: recording that needs space, too."},
     {GENERAL, .name = "TMAIL_STOP_TIMEOUT", TIME(stop_timeout, 0, HOURS(1)), .standard = "30s",
      .help = "time for sessions and deliveries to finish at a stop or reload"},
 

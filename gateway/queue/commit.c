@@ -21,6 +21,7 @@ struct waiting {
 
 struct committer {
     struct queue queue;
+    int64_t min_free;
     struct wake wake;
     struct lock lock;
     struct signal work;
@@ -46,6 +47,13 @@ static struct waiting *take_group(struct committer *c)
     return group;
 }
 
+struct status committer_check_space(const struct committer *c, int64_t size)
+{
+    if (queue_has_space(c->queue.folder, size, c->min_free))
+        return status_ok();
+    return status_make(452, "4.3.1", "Insufficient storage, try again later");
+}
+
 static bool store(struct committer *c, struct waiting *group)
 {
     bool ok = queue_begin(&c->queue);
@@ -64,17 +72,25 @@ static void store_alone(struct committer *c, struct waiting *w)
 {
     struct waiting alone = {.envelope = w->envelope, .body = w->body};
 
-    w->status = store(c, &alone) ? status_ok() : db_status(c->queue.db);
+    w->status = committer_check_space(c, w->body->size);
+    if (status_is_ok(&w->status) && !store(c, &alone))
+        w->status = db_status(c->queue.db);
     body_failed(w->body, &w->status);
 }
 
 static void store_group(struct committer *c, struct waiting *group)
 {
-    bool stored = store(c, group);
+    int64_t size = 0;
+    struct status space;
+    bool stored;
 
+    for (struct waiting *w = group; w != NULL; w = w->next)
+        size += w->body->size;
+    space = committer_check_space(c, size);
+    stored = status_is_ok(&space) && store(c, group);
     for (struct waiting *w = group; w != NULL; w = w->next) {
         if (stored)
-            w->status = status_ok();
+            w->status = space;
         else
             store_alone(c, w);
     }
@@ -103,7 +119,7 @@ static void run(void *argument)
     }
 }
 
-struct committer *committer_open(const char *folder, char *error, size_t error_size)
+struct committer *committer_open(const char *folder, int64_t min_free, char *error, size_t error_size)
 {
     struct committer *c = memory_new(sizeof *c);
 
@@ -111,6 +127,7 @@ struct committer *committer_open(const char *folder, char *error, size_t error_s
         memory_free(&c);
         return NULL;
     }
+    c->min_free = min_free;
     wake_open(&c->wake, folder);
     lock_init(&c->lock);
     signal_init(&c->work);

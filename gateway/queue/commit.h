@@ -15,8 +15,10 @@
 
 struct committer;
 
-/* Opens the queue in FOLDER and starts the thread.  NULL with the reason in ERROR. */
-struct committer *committer_open(const char *folder, char *error, size_t error_size);
+/* Opens the queue in FOLDER and starts the thread.  MIN_FREE bytes of its file system are left to those who deliver.  NULL with the reason in ERROR. */
+struct committer *committer_open(const char *folder, int64_t min_free, char *error, size_t error_size);
+/* 250, or 452 when a message of SIZE bytes would not find its space.  Any thread. */
+struct status committer_check_space(const struct committer *c, int64_t size);
 /* 250, or 4xx: not stored.  E and BODY stay the caller's. */
 struct status committer_put(struct committer *c, const struct envelope *e, struct body *body);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 /* 2 MB of page cache hold the hot pages; 4000 pages of log are 16 MB, which the next writer starts over. */
@@ -90,6 +91,7 @@ bool queue_open(struct queue *q, const char *folder, char *error, size_t error_s
     q->db = db_open(path, DB_READ_WRITE, CACHE_KB, error, error_size);
     if (q->db == NULL)
         return false;
+    db_run(q->db, "PRAGMA journal_size_limit=67108864"); /* what one large message made of the log does not stay */
     q->turn = open_turn(q->folder);
     db_checkpoint_after(q->db, CHECKPOINT_PAGES);
     version = schema_version(q);
@@ -232,6 +234,15 @@ bool queue_read_content(struct queue *q, int64_t id, struct body *body, struct s
     if (blob != NULL)
         db_blob_close(&blob);
     return ok && !body_failed(body, why);
+}
+
+bool queue_has_space(const char *folder, int64_t size, int64_t min_free)
+{
+    struct statvfs fs;
+
+    if (statvfs(folder, &fs) != 0)
+        return true;
+    return (int64_t)(fs.f_bavail * fs.f_frsize) >= size + min_free;
 }
 
 const char *recipient_state_name(enum recipient_state state)

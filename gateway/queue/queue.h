@@ -39,6 +39,9 @@ bool queue_put(struct queue *q, const struct envelope *e, struct body *body);
 /* Copies the content of message ID into BODY.  False: gone, or failed (*WHY). */
 bool queue_read_content(struct queue *q, int64_t id, struct body *body, struct status *why);
 
+/* SIZE more bytes fit the store's file system and leave MIN_FREE; true when it cannot tell. */
+bool queue_has_space(const char *folder, int64_t size, int64_t min_free);
+
 const char *recipient_state_name(enum recipient_state state);
 
 #endif

@@ -134,7 +134,7 @@ static bool open_stores(struct receiver *r, struct directory *directory, const s
     if (!directory_open_sql(directory, conf->db_path, error, size))
         return false;
     r->smtpd.directory = directory;
-    r->smtpd.committer = committer_open(conf->store_source, error, size);
+    r->smtpd.committer = committer_open(conf->store_source, conf->store_min_free, error, size);
     return r->smtpd.committer != NULL;
 }
 
