@@ -1,7 +1,9 @@
 #include "deliverd/attempt.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/memory.h"
+#include "message/id.h"
 #include "net/resolve.h"
 
 #include <stdatomic.h>
@@ -136,6 +138,23 @@ static void settle_all(struct job *job, const struct status *status, const char 
     }
 }
 
+/* RFC 6152 section 3 would have us convert or bounce; what is sent as it is arrives, and the log says so. */
+static void note_eight_bit(const struct connection *connection, const struct envelope *e)
+{
+    char id[QUEUE_ID_SIZE];
+    struct log_line l;
+
+    if (e->body != BODY_8BITMIME || (connection->client.extensions & CLIENT_8BITMIME) != 0)
+        return;
+    queue_id_text(e->id, id);
+    log_begin(&l, LOG_LEVEL_INFO, "note");
+    log_str(&l, "session", e->session);
+    log_text(&l, "queue", id);
+    log_text(&l, "host", connection->name);
+    log_text(&l, "message", "8-bit content goes as it is to a server that does not offer 8BITMIME");
+    log_end(&l);
+}
+
 /* The server takes no more recipients in this transaction; the others go in the next (RFC 5321 section 4.5.3.1.10). */
 static bool is_left_over(const struct client_recipient *r)
 {
@@ -178,6 +197,7 @@ static void send_job(struct connection *connection, struct job *job, struct body
         recipients[m.count].recipient = &d->recipient;
         recipients[m.count++].owner = d;
     }
+    note_eight_bit(connection, &claimed->envelope);
     while (send_some(connection, &m))
         ;
     memory_free(&recipients);
