@@ -170,3 +170,12 @@ bool str_copy(struct str s, char *to, size_t size)
     to[fits ? s.length : 0] = '\0';
     return fits;
 }
+
+uint32_t str_hash(struct str s)
+{
+    uint32_t hash = 2166136261U;
+
+    for (size_t i = 0; i < s.length; i++)
+        hash = (hash ^ (unsigned char)s.data[i]) * 16777619U;
+    return hash;
+}

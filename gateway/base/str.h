@@ -51,6 +51,9 @@ bool str_number(struct str s, uint64_t max, uint64_t *value);
 /* Copies into SIZE bytes of TO with a NUL behind; false, and an empty string, when it does not fit or holds a NUL. */
 bool str_copy(struct str s, char *to, size_t size);
 
+/* For tables in memory (FNV-1a).  Not against somebody who picks the bytes. */
+uint32_t str_hash(struct str s);
+
 char ascii_lower(char c);
 
 #endif

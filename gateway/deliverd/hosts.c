@@ -41,11 +41,7 @@ static void make_key(const struct address *host, const struct address *local, un
 
 static struct entry *slot_of(struct hosts *h, const unsigned char key[KEY_SIZE])
 {
-    uint32_t hash = 2166136261U;
-
-    for (int i = 0; i < KEY_SIZE; i++)
-        hash = (hash ^ key[i]) * 16777619U;
-    return h->entries[hash % SLOTS];
+    return h->entries[str_hash((struct str){(const char *)key, KEY_SIZE}) % SLOTS];
 }
 
 static struct entry *find(struct hosts *h, const unsigned char key[KEY_SIZE])

@@ -68,12 +68,8 @@ int workers_done_fd(const struct workers *w)
 
 static struct pool **place_of(struct workers *w, struct str key)
 {
-    uint32_t hash = 2166136261U;
-    struct pool **place;
+    struct pool **place = &w->buckets[str_hash(key) % BUCKETS];
 
-    for (size_t i = 0; i < key.length; i++)
-        hash = (hash ^ (unsigned char)key.data[i]) * 16777619U;
-    place = &w->buckets[hash % BUCKETS];
     while (*place != NULL && !str_equal(str_of((*place)->key), key))
         place = &(*place)->next;
     return place;

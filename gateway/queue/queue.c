@@ -76,35 +76,64 @@ static int open_turn(const char *folder)
     return open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
-bool queue_open(struct queue *q, const char *folder, char *error, size_t error_size)
+/* Writers queue up at a lock file, where the kernel lets them sleep and wakes the next: SQLite's own way to wait is to look again and again.
+ * The lock keeps nothing safe that SQLite does not; without it all still works. */
+static void take_turn(struct queue *q)
 {
-    char path[600];
+    while (flock(q->turn, LOCK_EX) < 0 && errno == EINTR)
+        ;
+}
+
+static void end_turn(struct queue *q)
+{
+    flock(q->turn, LOCK_UN);
+}
+
+/* The tables as this version knows them, made if need be.  False with the reason in ERROR. */
+static bool open_tables(struct queue *q, const char *path, char *error, size_t error_size)
+{
     int64_t version;
 
-    *q = (struct queue){.turn = -1};
-    snprintf(q->folder, sizeof q->folder, "%s", folder);
-    snprintf(path, sizeof path, "%s/queue.db", q->folder);
-    if (!create_file(q->folder, path)) {
-        snprintf(error, error_size, "%s: %s", path, strerrordesc_np(errno));
-        return false;
-    }
     q->db = db_open(path, DB_READ_WRITE, CACHE_KB, error, error_size);
     if (q->db == NULL)
         return false;
-    db_run(q->db, "PRAGMA journal_size_limit=67108864"); /* what one large message made of the log does not stay */
-    q->turn = open_turn(q->folder);
-    db_checkpoint_after(q->db, CHECKPOINT_PAGES);
     version = schema_version(q);
     if (version == 0)
         version = create_tables(q) ? schema_version(q) : -1;
-    if (version == QUEUE_SCHEMA_VERSION && prepare(q))
-        return true;
     if (version > QUEUE_SCHEMA_VERSION)
         snprintf(error, error_size, "%s: made by a newer tmail (schema %d, this one knows %d)", path, (int)version, QUEUE_SCHEMA_VERSION);
-    else
+    else if (version != QUEUE_SCHEMA_VERSION || !prepare(q))
         snprintf(error, error_size, "%s: %s", path, db_error(q->db));
-    queue_close(q);
+    else
+        return true;
     return false;
+}
+
+bool queue_open(struct queue *q, const char *folder, char *error, size_t error_size)
+{
+    char path[600];
+    bool ok;
+
+    *q = (struct queue){0};
+    snprintf(q->folder, sizeof q->folder, "%s", folder);
+    snprintf(path, sizeof path, "%s/queue.db", q->folder);
+    q->turn = open_turn(q->folder);
+    if (!create_file(q->folder, path)) {
+        snprintf(error, error_size, "%s: %s", path, strerrordesc_np(errno));
+        queue_close(q);
+        return false;
+    }
+    /* SQLite turns a database to WAL without waiting for another process that does the same. */
+    take_turn(q);
+    ok = open_tables(q, path, error, error_size);
+    end_turn(q);
+    if (!ok) {
+        queue_close(q);
+        return false;
+    }
+    db_checkpoint_after(q->db, CHECKPOINT_PAGES);
+    db_run(q->db, "PRAGMA journal_size_limit=67108864"); /* what one large message made of the log does not stay */
+    return true;
 }
 
 void queue_close(struct queue *q)
@@ -115,22 +144,19 @@ void queue_close(struct queue *q)
     q->turn = -1;
 }
 
-/* Writers queue up at a lock file, where the kernel lets them sleep and wakes the next: SQLite's own way to wait is to look again and again.
- * The lock keeps nothing safe that SQLite does not; without it all still works. */
 bool queue_begin(struct queue *q)
 {
-    while (flock(q->turn, LOCK_EX) < 0 && errno == EINTR)
-        ;
+    take_turn(q);
     if (db_execute(q->begin))
         return true;
-    flock(q->turn, LOCK_UN);
+    end_turn(q);
     return false;
 }
 
 bool queue_commit(struct queue *q)
 {
     if (db_execute(q->commit)) {
-        flock(q->turn, LOCK_UN);
+        end_turn(q);
         return true;
     }
     queue_rollback(q);
@@ -141,7 +167,7 @@ void queue_rollback(struct queue *q)
 {
     if (db_in_transaction(q->db)) /* SQLite has rolled back by itself when the disk was full */
         db_execute(q->rollback);
-    flock(q->turn, LOCK_UN);
+    end_turn(q);
 }
 
 static bool put_message(struct queue *q, const struct envelope *e, struct body *body)

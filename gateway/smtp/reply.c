@@ -3,7 +3,6 @@
 #include "smtp/line.h"
 
 #include <stdio.h>
-#include <string.h>
 
 void reply_put(struct stream *s, const struct status *status)
 {
@@ -33,13 +32,21 @@ bool reply_parse_line(struct str line, int *code, bool *more, struct str *text)
 static void append_text(struct status *status, struct str text, bool first)
 {
     struct status other = {0};
-    size_t skip = status_parse_enhanced(text, first ? status : &other), length = strlen(status->text);
-    char joined[STATUS_TEXT_SIZE];
+    size_t skip = status_parse_enhanced(text, first ? status : &other);
+    struct buf joined;
 
     text = str_trim(str_from(text, skip));
-    snprintf(joined, sizeof joined, "%s%s%.*s", status->text, length > 0 && text.length > 0 ? " " : "",
-             STR_ARG(str_part(text, 0, sizeof joined)));
-    status_set_text(status, str_of(joined));
+    if (first) {
+        status_set_text(status, text);
+        return;
+    }
+    buf_init(&joined, 0);
+    buf_add_text(&joined, status->text);
+    if (joined.length > 0 && text.length > 0)
+        buf_add_byte(&joined, ' ');
+    buf_add(&joined, text);
+    status_set_text(status, buf_str(&joined));
+    buf_done(&joined);
 }
 
 enum reply_result reply_read(struct stream *s, struct status *status, reply_line each, void *context)

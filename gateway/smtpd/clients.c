@@ -36,15 +36,11 @@ static void key_of(const struct address *a, unsigned char key[16])
         memset(key + 8, 0, 8);
 }
 
-/* FNV-1a: addresses that an enemy picks can share a bucket, but then each costs a socket that counts against the total. */
+/* Addresses that an enemy picks can share a bucket, but then each costs a socket that counts against the total. */
 static struct client **place_of(struct clients *c, const unsigned char key[16])
 {
-    uint32_t hash = 2166136261U;
-    struct client **place;
+    struct client **place = &c->buckets[str_hash((struct str){(const char *)key, 16}) % BUCKETS];
 
-    for (int i = 0; i < 16; i++)
-        hash = (hash ^ key[i]) * 16777619U;
-    place = &c->buckets[hash % BUCKETS];
     while (*place != NULL && memcmp((*place)->key, key, 16) != 0)
         place = &(*place)->next;
     return place;

@@ -125,7 +125,7 @@ void verb_rcpt(struct session *s, struct str argument)
     struct transaction *t = s->transaction;
     struct path path;
     struct rcpt_params params;
-    struct policy_verdict v;
+    struct policy_verdict v = {0};
 
     if (!has_room(s) || !read_path(s, "RCPT", STR("TO:"), &argument, 0, "5.1.3", &t->arena, &path))
         return;
