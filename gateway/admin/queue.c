@@ -104,12 +104,13 @@ static int64_t word_id(struct invocation *i)
     return 0;
 }
 
+/* NONE says what there is nothing of. */
 static int report(struct invocation *i, const struct manage_result *result, const char *none)
 {
     if (result->busy > 0 && result->done == 0)
         fprintf(stderr, "tmail queue %s: delivery in progress, try again\n", i->command->verb);
     else if (result->done == 0)
-        return invocation_fail(i, "%s", none);
+        return invocation_fail(i, "no %s %s in the queue", none, i->words[0]);
     return result->busy > 0 ? EXIT_AGAIN : EXIT_DONE;
 }
 
@@ -132,17 +133,17 @@ static int run_change(struct invocation *i, message_change change, const char *n
 
 static int run_discard(struct invocation *i)
 {
-    return run_change(i, manage_discard, "no such message in the queue");
+    return run_change(i, manage_discard, "message");
 }
 
 static int run_hold(struct invocation *i)
 {
-    return run_change(i, manage_hold, "no scheduled recipient of such a message in the queue");
+    return run_change(i, manage_hold, "scheduled recipient of message");
 }
 
 static int run_release(struct invocation *i)
 {
-    return run_change(i, manage_release, "no held or failed recipient of such a message in the queue");
+    return run_change(i, manage_release, "held or failed recipient of message");
 }
 
 static int run_flush(struct invocation *i)
@@ -163,7 +164,7 @@ static int run_flush(struct invocation *i)
     status = close_queue(i, &q, ok);
     /* What is being delivered at this moment is as flushed as can be. */
     if (ok && i->word_count > 0 && result.done == 0 && result.busy == 0)
-        return invocation_fail(i, "nothing scheduled matches");
+        return invocation_fail(i, "nothing is scheduled for %s", i->words[0]);
     return status;
 }
 
@@ -257,7 +258,7 @@ static int run_show(struct invocation *i)
     found = manage_facts(&q, id, &facts);
     if (found == 0) {
         queue_close(&q);
-        return invocation_fail(i, "no such message in the queue");
+        return invocation_fail(i, "no message %s in the queue", i->words[0]);
     }
     return close_queue(i, &q, found > 0 && show(i, &q, id));
 }

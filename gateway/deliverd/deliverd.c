@@ -1,34 +1,42 @@
 #include "deliverd/deliverd.h"
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/stop.h"
 #include "deliverd/scheduler.h"
 
+struct deliverer {
+    struct arena arena;
+    struct directory directory;
+    struct attempt_context context;
+    struct workers *workers;
+    struct scheduler *scheduler;
+};
+
+static bool open_all(struct deliverer *d, const struct conf *conf, char *error, size_t size)
+{
+    d->context.conf = conf;
+    if (!local_ips_parse(&d->context.local, str_of(conf->deliverd_local_ips), &d->arena, error, size) ||
+        !directory_open_sql(&d->directory, conf->db_path, error, size))
+        return false;
+    d->context.hosts = hosts_new(conf->deliverd_dead_host_time);
+    d->workers = workers_new(&d->context, error, size);
+    if (d->workers != NULL)
+        d->scheduler = scheduler_open(conf, &d->directory, d->workers, error, size);
+    return d->scheduler != NULL;
+}
+
 int deliverd_run(const struct conf *conf)
 {
-    struct attempt_context context = {.conf = conf};
-    struct directory directory;
-    struct workers *workers;
-    struct scheduler *scheduler = NULL;
-    struct arena arena;
+    /* Never freed: workers that outlive the grace of a stop look at it until the process is gone. */
+    struct deliverer *d = memory_new(sizeof *d);
     char error[1024] = "";
 
-    arena_init(&arena);
-    if (!local_ips_parse(&context.local, str_of(conf->deliverd_local_ips), &arena, error, sizeof error) ||
-        !directory_open_sql(&directory, conf->db_path, error, sizeof error)) {
-        log_message(LOG_LEVEL_ERROR, "start", "%s", error);
-        arena_done(&arena);
-        return 1;
-    }
-    context.hosts = hosts_new(conf->deliverd_dead_host_time);
-    workers = workers_new(&context, error, sizeof error);
-    if (workers != NULL)
-        scheduler = scheduler_open(conf, &directory, workers, error, sizeof error);
-    if (scheduler == NULL) {
+    if (!open_all(d, conf, error, sizeof error)) {
         log_message(LOG_LEVEL_ERROR, "start", "%s", error);
         return 1;
     }
     stop_ready();
-    scheduler_run(scheduler);
+    scheduler_run(d->scheduler);
     return 0;
 }

@@ -272,6 +272,7 @@ static void next_command(struct session *s)
 
     s->stream.heed_stop = s->transaction == NULL;
     s->stream.deadline = clock_now() + conf->smtpd_server_timeout;
+    s->commands++; /* an accepted message starts the count again */
     if (s->stream.heed_stop && stop_seen()) {
         s->stream.fault = STREAM_STOPPED;
         session_end_by_fault(s);
@@ -300,7 +301,6 @@ static void next_command(struct session *s)
         session_end_by_fault(s);
         return;
     }
-    s->commands++;
     check_limits(s);
 }
 

@@ -19,6 +19,7 @@ enum { LISTENERS_MAX = 64, ACCEPT_BURST = 64, NO_DESCRIPTORS_PAUSE_MS = 100, DRA
 
 struct receiver {
     struct smtpd smtpd;
+    struct directory directory;
     struct clients *clients;
 };
 
@@ -129,32 +130,32 @@ static void drain(struct receiver *r)
             return;
 }
 
-static bool open_stores(struct receiver *r, struct directory *directory, const struct conf *conf, char *error, size_t size)
+static bool open_stores(struct receiver *r, char *error, size_t size)
 {
-    if (!directory_open_sql(directory, conf->db_path, error, size))
+    if (!directory_open_sql(&r->directory, r->smtpd.conf->db_path, error, size))
         return false;
-    r->smtpd.directory = directory;
-    r->smtpd.committer = committer_open(conf->store_source, conf->store_min_free, error, size);
+    r->smtpd.directory = &r->directory;
+    r->smtpd.committer = committer_open(r->smtpd.conf->store_source, r->smtpd.conf->store_min_free, error, size);
     return r->smtpd.committer != NULL;
 }
 
 int smtpd_run(const struct conf *conf, const int *listeners, size_t count)
 {
-    struct receiver r = {.smtpd = {.conf = conf}, .clients = clients_new()};
-    struct directory directory;
+    /* Never freed: sessions that outlive the grace of a stop look at it until the process is gone. */
+    struct receiver *r = memory_new(sizeof *r);
     char error[1024];
 
-    if (count > LISTENERS_MAX)
-        count = LISTENERS_MAX;
-    if (!open_stores(&r, &directory, conf, error, sizeof error)) {
+    r->smtpd.conf = conf;
+    r->clients = clients_new();
+    if (!open_stores(r, error, sizeof error)) {
         log_message(LOG_LEVEL_ERROR, "start", "%s", error);
         return 1;
     }
     stop_ready();
-    if (serve(&r, listeners, count) == STOP_DRAIN)
-        drain(&r);
+    if (serve(r, listeners, count < LISTENERS_MAX ? count : LISTENERS_MAX) == STOP_DRAIN)
+        drain(r);
     stop_begin();
-    if (!clients_wait_empty(r.clients, stop_deadline()))
-        log_message(LOG_LEVEL_WARNING, "stopping", "%d sessions cut after their grace", clients_total(r.clients));
+    if (!clients_wait_empty(r->clients, stop_deadline()))
+        log_message(LOG_LEVEL_WARNING, "stopping", "%d sessions cut after their grace", clients_total(r->clients));
     return 0;
 }

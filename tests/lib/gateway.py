@@ -29,8 +29,9 @@ def run_program(*words, stdin="", env=None, patience=PATIENCE):
     """Run the program with these words and no configuration of the tests; return status, output, complaints."""
     done = subprocess.run([PROGRAM, *words], input=stdin.encode(), env=clean_environment(env), timeout=patience,
                           capture_output=True, check=False)
-    return Result(done.returncode, done.stdout.decode(errors="surrogateescape"),
-                  done.stderr.decode(errors="surrogateescape"))
+    err = done.stderr.decode(errors="surrogateescape")
+    check(not SANITIZER.search(err), f"a sanitizer complains about tmail {' '.join(words)}:\n{err}")
+    return Result(done.returncode, done.stdout.decode(errors="surrogateescape"), err)
 
 
 def clean_environment(extra=None):
@@ -45,7 +46,8 @@ class Gateway:
     `config` is a dict of keys that are set besides, or instead of, those of `defaults()`; a value None drops a key.
     `finish()` ends it in order and looks for complaints of a sanitizer; the end of a `with` block and checks.main() do
     that. `done()` ends it at once and removes the folder, unless TESTS_KEEP is set; it is done at exit at the latest.
-    Only processes that this object started are ever signalled. As root the folder belongs to `nobody` and TMAIL_USER names it, so that the loss of privileges is real.
+    Only processes that this object started are ever signalled. As root the folder belongs to `nobody` and TMAIL_USER
+    names it, so that the loss of privileges is real.
     """
 
     def __init__(self, config=None, start=True):
@@ -125,7 +127,7 @@ class Gateway:
         self._tail = threading.Thread(target=self._follow, args=(self.process.stdout,), daemon=True)
         self._tail.start()
         if self.config.get("TMAIL_SMTPD_LAUNCH", "true") == "true":
-            await_true(self._greets, lambda: f"the gateway does not greet; it said:\n{self.log()}")
+            await_true(self._greets, lambda: f"the gateway does not greet; it said:\n{self.log_tail()}")
 
     def _follow(self, stream):
         with open(self.path("run.log"), "ab") as copy:
@@ -139,7 +141,7 @@ class Gateway:
     def _greets(self):
         if self.process.poll() is not None:
             self._tail.join(PATIENCE)
-            raise Failure(f"the gateway ended at once with status {self.process.returncode}; it said:\n{self.log()}")
+            raise Failure(f"the gateway ended at once with status {self.process.returncode}; it said:\n{self.log_tail()}")
         try:
             with self.client() as client:
                 client.expect("220 ")
@@ -147,6 +149,8 @@ class Gateway:
                 return True
         except OSError:
             return False
+        except Failure as failure:
+            raise Failure(f"{failure}; the gateway said:\n{self.log_tail()}") from None
 
     @property
     def alive(self):
@@ -171,7 +175,7 @@ class Gateway:
         try:
             return self.process.wait(patience)
         except subprocess.TimeoutExpired:
-            raise Failure(f"the gateway did not end within {patience}s; it said:\n{self.log()}") from None
+            raise Failure(f"the gateway did not end within {patience}s; it said:\n{self.log_tail()}") from None
 
     def kill(self):
         """End parent and children with SIGKILL, as a crash of the machine would."""
@@ -193,12 +197,17 @@ class Gateway:
         self.start()
 
     def reload(self):
-        """Write the configuration and send SIGHUP; return when the new smtpd serves."""
+        """Write the configuration and send SIGHUP to a gateway that is up; return when the new children serve."""
+        self.await_children(0)
         self.write_config()
         mark = self.mark()
         self.signal(signal.SIGHUP)
+        self.await_children(mark)
+
+    def await_children(self, since):
+        """Wait until the log says, after the mark `since`, that every child is ready."""
         for child in self.launched():
-            self.await_log(rf"event=child-ready.*\b{child}\b|\b{child}\b.*event=child-ready", since=mark)
+            self.await_log(rf"event=child-ready child={child}\b", since)
 
     def launched(self):
         """The names of the children that the configuration asks for."""
@@ -213,11 +222,11 @@ class Gateway:
                 with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as file:
                     parent = int(file.read().rsplit(")", 1)[1].split()[1])
                 with open(f"/proc/{entry}/cmdline", "rb") as file:
-                    title = file.read().decode(errors="replace").strip("\0")
+                    title = file.read().decode(errors="replace").split("\0")[0]
             except (OSError, IndexError):
                 continue
             if parent == self.process.pid and title.startswith("tmail: "):
-                found[int(entry)] = title.split()[1].strip("\0")
+                found[int(entry)] = title.removeprefix("tmail: ")
         return found
 
     def child(self, name):
@@ -230,12 +239,14 @@ class Gateway:
     def finish(self):
         """Stop in order, where it runs; fail when it does not, or when a sanitizer has complained."""
         self.stop()
-        complaints = self.complaints()
-        check(not complaints, "a sanitizer complains:\n" + "\n".join(complaints))
+        complaint = self.complaint()
+        check(not complaint, f"a sanitizer complains:\n{complaint}")
 
     def done(self):
         """End everything and remove the folder."""
         self.kill()
+        if self.finish in AT_END:
+            AT_END.remove(self.finish)
         if not os.path.isdir(self.folder):
             return
         if os.environ.get("TESTS_KEEP"):
@@ -249,6 +260,10 @@ class Gateway:
         """All that the gateway wrote so far."""
         with self._logged:
             return "\n".join(self.log_lines)
+
+    def log_tail(self, lines=30):
+        """The last lines of the log, for the text of a failure."""
+        return "\n".join(self.log().splitlines()[-lines:])
 
     def mark(self):
         """A place in the log, for `since`."""
@@ -264,12 +279,14 @@ class Gateway:
 
         with self._logged:
             match = self._logged.wait_for(found, patience)
-        check(match, f"no line of the log matches /{pattern.pattern}/; the log:\n{self.log()}")
+        check(match, f"no line of the log matches /{pattern.pattern}/; the end of the log:\n{self.log_tail()}")
         return match
 
-    def complaints(self):
-        """Lines in which a sanitizer complains."""
-        return [line for line in self.log().splitlines() if SANITIZER.search(line)]
+    def complaint(self):
+        """The first complaint of a sanitizer with the lines behind it, or an empty text."""
+        lines = self.log().splitlines()
+        first = next((number for number, line in enumerate(lines) if SANITIZER.search(line)), len(lines))
+        return "\n".join(lines[first:first + 60])
 
     # --- talking to it ---
 

@@ -10,7 +10,7 @@ import shlex
 import signal
 import sqlite3
 
-from checks import Failure, check, report
+from checks import Failure, await_true, check, report
 from gateway import Gateway, run_program
 from sink import OFFERS, Sink
 from story import parse
@@ -77,7 +77,7 @@ class Player:
         return report(f"{path}: {story.name}")
 
     def _open(self):
-        check(self.gateway.alive, f"the gateway has died:\n{self.gateway.log()}")
+        check(self.gateway.alive, f"the gateway has died:\n{self.gateway.log_tail()}")
         self.mark = self.gateway.mark()
         for hop in self.sinks.values():
             hop.skip_all()
@@ -376,15 +376,20 @@ class Player:
             self.gateway.await_empty_queue()
             return
         recipient, status, *more = shlex.split(text)
-        if status == "gone":
-            self.gateway.await_queue(lambda entries: all(entry["recipient"] != recipient for entry in entries),
-                                     f"{recipient} to be gone")
-            return
         wanted = dict(item.split("=", 1) for item in more)
-        self.gateway.await_queue(lambda entries: any(
-            entry["recipient"] == recipient and self.fits(status, entry["status"])
-            and wanted.get("attempts", str(entry["attempts"])) == str(entry["attempts"])
-            and wanted.get("reason", "") in (entry["reason"] or "") for entry in entries), text)
+
+        def entries():
+            return [entry for entry in self.gateway.queue() if entry["recipient"] == recipient]
+
+        def so():
+            found = entries()
+            return not found if status == "gone" else any(self._entry_fits(entry, status, wanted) for entry in found)
+        await_true(so, lambda: f"it is {entries()!r}")
+
+    def _entry_fits(self, entry, status, wanted):
+        """Whether an entry of the queue has this status, and these attempts and reason."""
+        return (self.fits(status, entry["status"]) and wanted.get("attempts", entry["attempts"]) in
+                (entry["attempts"], str(entry["attempts"])) and wanted.get("reason", "") in (entry["reason"] or ""))
 
     def do_log(self, step):
         """Wait for a line of the log, since the story began, that holds a match of this regular expression."""

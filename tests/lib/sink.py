@@ -206,7 +206,7 @@ class _Dialogue:
 
     def __init__(self, sink, wire, session):
         self.sink, self.wire, self.session = sink, wire, session
-        self.message = None
+        self.message, self.code = None, 0
 
     def run(self):
         """Serve until the connection ends."""
@@ -220,11 +220,11 @@ class _Dialogue:
                 return
 
     def answer(self, verb, line, habit):
-        """Answer by the script, else with `habit`; return the last reply code sent."""
-        code = 0
+        """Answer by the script, else with `habit`; return the last reply code sent, which `code` has too."""
+        self.code = 0
         for action in self.sink.actions(verb, line) or [habit]:
-            code = self.act(action) or code
-        return code
+            self.code = self.act(action) or self.code
+        return self.code
 
     def act(self, action):
         """Carry out one action; return the code of the reply that it sent, or 0."""
@@ -319,15 +319,12 @@ class _Dialogue:
 
     def finish(self, message):
         """Answer a whole message and file it."""
-        self.message = None
-        number = len(self.sink.messages) + 1
+        self.message, self.code = None, 0
         try:
-            accepted = self.answer(".", b"", f"250 2.0.0 Taken as {number}") < 300
-        except Closed:
-            self.sink.record(lambda: self.sink.refused.append(message))
-            raise
-        filed = self.sink.messages if accepted else self.sink.refused
-        self.sink.record(lambda: filed.append(message))
+            self.answer(".", b"", f"250 2.0.0 Taken as {len(self.sink.messages) + 1}")
+        finally:
+            filed = self.sink.messages if 200 <= self.code < 300 else self.sink.refused
+            self.sink.record(lambda: filed.append(message))
 
     def on_rset(self, verb, line):
         """Drop the transaction."""

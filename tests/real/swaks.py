@@ -53,16 +53,6 @@ def test_an_attachment_of_dots():
     check(b"\r\n.\r\n..\r\n" in delivered("--data", "Subject: x\\n\\n.\\n..\\n").content, "the dots arrive")
 
 
-def test_over_ipv6():
-    """To ::1."""
-    with Sink() as sink, Gateway() as gateway:
-        gateway.tmail("rcpthost", "add", "hop.example")
-        gateway.route("hop.example", sink)
-        run(need("swaks", "swaks"), "--server", "::1", "-6", "--port", str(gateway.port), "--helo", "client.example",
-            "--from", "a@client.example", "--to", "b@hop.example")
-        check(b"([IPv6:::1])" in sink.wait(1)[0].content, "the trace field has the address")
-
-
 def test_relay_is_refused():
     """A recipient elsewhere: the program ends with a status of its own and shows our reply."""
     with Gateway() as gateway:

@@ -40,6 +40,12 @@ def finish_data(client):
     client.expect("250 2.0.0 Ok: queued ")
 
 
+def greets_as(gateway, name):
+    """Whether a new session is greeted with this name."""
+    with gateway.client() as client:
+        return client.reply().last.startswith(f"220 {name} ")
+
+
 def test_the_children_have_their_names():
     """One of each, as ps shows them."""
     with relaying() as gateway:
@@ -99,12 +105,16 @@ def test_sigterm_says_421_to_an_idle_session():
 
 
 def test_sigterm_is_bounded():
-    """A client that never finishes its message is left behind after TMAIL_STOP_TIMEOUT, unanswered or with 421."""
+    """Clients that never finish their messages are left behind after TMAIL_STOP_TIMEOUT, and no child crashes over it."""
     with relaying(STOP_TIMEOUT="1s") as gateway:
-        client = in_data(gateway)
+        clients = [in_data(gateway) for _ in range(50)]
         gateway.signal(signal.SIGTERM)
         equal(gateway.await_exit(), 0, "exit status")
-        client.close()
+        gateway.await_log("event=stopped")
+        ends = [line for line in gateway.log().splitlines() if "event=child-finished" in line]
+        check(all("exit status 0" in line for line in ends), f"ends of children: {ends!r}")
+        for client in clients:
+            client.close()
 
 
 def test_sigterm_gives_deliveries_back():
@@ -125,9 +135,19 @@ def test_sighup_brings_a_new_configuration():
         before = gateway.child("smtpd"), gateway.child("deliverd")
         gateway.config["TMAIL_ME"] = "new.tmail.test"
         gateway.reload()
-        with gateway.client() as client:
-            client.expect("220 new.tmail.test ")
+        await_true(lambda: greets_as(gateway, "new.tmail.test"), "the new name in the banner")
         await_true(lambda: not set(before) & set(gateway.children()), "the old children to be gone")
+
+
+def test_a_sighup_in_the_middle_of_a_reload_is_not_lost():
+    """Two changes, one right after the other: the second is in force in the end."""
+    with relaying() as gateway:
+        for name in ("first.tmail.test", "second.tmail.test"):
+            gateway.config["TMAIL_ME"] = name
+            gateway.write_config()
+            gateway.signal(signal.SIGHUP)
+            gateway.await_log("event=reload")
+        await_true(lambda: greets_as(gateway, "second.tmail.test"), "the second configuration to be in force")
 
 
 def test_sighup_lets_a_transaction_finish():
@@ -196,7 +216,27 @@ def test_sighup_under_load_refuses_and_cuts_no_connection():
                 thread.join()
         equal(troubles, [], "connections refused or cut")
         gateway.await_empty_queue()
-        equal(set(acknowledged) - {name for message in sink.messages for name in message.recipients}, set(), "lost")
+        arrived = [name for message in sink.messages for name in message.recipients]
+        equal(set(acknowledged) - set(arrived), set(), "lost")
+        equal(sorted(name for name in set(arrived) if arrived.count(name) > 1), [], "delivered twice")
+
+
+def delivering_over(reloads):
+    """The test that a delivery which the next hop holds over so many reloads is finished by who began it, once."""
+    def test():
+        with Sink(script=[".#1: gate; 250 2.0.0 At last"]) as sink, relaying(sink) as gateway:
+            with gateway.session() as client:
+                client.mail("a@client.example", ["a@hop.example"], TEXT)
+            sink.wait_for(lambda hop: any(b"DATA" in line for line in hop.commands()), "the message")
+            gateway.await_recipient("a@hop.example", "in-progress")
+            for _ in range(reloads):
+                gateway.reload()
+            gateway.await_recipient("a@hop.example", "in-progress")
+            sink.gate.set()
+            gateway.await_empty_queue()
+            gateway.await_log(r"event=delivered.*attempts=1\b.*At last")
+            equal(len(sink.messages), 1, "messages at the next hop")
+    return test
 
 
 def killed(name):
@@ -267,8 +307,11 @@ def test_a_missing_user_stops_the_start_of_root_alone():
             return
         result = gateway.run("run")
         equal(result.status, 78, "exit status")
-        check("no-such-user-here" in result.err, f"the user is not named: {result.err!r}")
+        check("no-such-user-here" in result.out + result.err, f"the user is not named: {result}")
 
 
 if __name__ == "__main__":
-    main({f"a-killed-{name}-is-replaced-and-the-log-says-why": killed(name) for name in ("smtpd", "deliverd")})
+    main({
+        **{f"a-killed-{name}-is-replaced-and-the-log-says-why": killed(name) for name in ("smtpd", "deliverd")},
+        **{f"a-delivery-over-{number}-reloads-is-made-once": delivering_over(number) for number in (1, 2, 3)},
+    })
