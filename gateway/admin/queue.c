@@ -110,7 +110,7 @@ static int report(struct invocation *i, const struct manage_result *result, cons
     if (result->busy > 0 && result->done == 0)
         fprintf(stderr, "tmail queue %s: delivery in progress, try again\n", i->command->verb);
     else if (result->done == 0)
-        return invocation_fail(i, "no %s %s in the queue", none, i->words[0]);
+        return invocation_fail(i, "no such %s in the queue: %s", none, i->words[0]);
     return result->busy > 0 ? EXIT_AGAIN : EXIT_DONE;
 }
 
@@ -138,12 +138,12 @@ static int run_discard(struct invocation *i)
 
 static int run_hold(struct invocation *i)
 {
-    return run_change(i, manage_hold, "scheduled recipient of message");
+    return run_change(i, manage_hold, "message with scheduled recipients");
 }
 
 static int run_release(struct invocation *i)
 {
-    return run_change(i, manage_release, "held or failed recipient of message");
+    return run_change(i, manage_release, "message with held or failed recipients");
 }
 
 static int run_flush(struct invocation *i)
@@ -258,7 +258,7 @@ static int run_show(struct invocation *i)
     found = manage_facts(&q, id, &facts);
     if (found == 0) {
         queue_close(&q);
-        return invocation_fail(i, "no message %s in the queue", i->words[0]);
+        return invocation_fail(i, "no such message in the queue: %s", i->words[0]);
     }
     return close_queue(i, &q, found > 0 && show(i, &q, id));
 }

@@ -102,7 +102,7 @@ bool db_was_constraint(struct db *db)
 struct status db_status(struct db *db)
 {
     log_message(LOG_LEVEL_ERROR, "database", "%s: %s (SQLite code %d)", sqlite3_db_filename(db->handle, NULL), db->error, db->code);
-    if ((db->code & 0xff) == SQLITE_FULL || db->code == SQLITE_IOERR_WRITE)
+    if ((db->code & 0xff) == SQLITE_FULL)
         return status_make(452, "4.3.1", "Insufficient storage, try again later");
     return status_make(451, "4.3.0", "Database failure, try again later");
 }

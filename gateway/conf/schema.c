@@ -209,7 +209,7 @@ void schema_expected(const struct conf_key *key, struct buf *to)
     } else if (key->type == CONF_SIZE) {
         buf_add_text(to, "a size from ");
         write_range(key, to, value_write_size);
-        buf_add_text(to, ", such as 512, 4K, 50M or 1G");
+        buf_add_text(to, ", such as 512, 4K or 50M");
     } else if (key->type == CONF_TIME) {
         buf_add_text(to, "a time from ");
         write_range(key, to, value_write_time);

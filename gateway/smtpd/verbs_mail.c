@@ -48,7 +48,9 @@ static struct status check_sender(const struct session *s, const struct path *pa
         return status_make(553, "5.6.7", "Non-ASCII sender address needs SMTPUTF8");
     if (limit > 0 && params->size > (uint64_t)limit)
         return status_make(552, "5.3.4", "Message too big (limit %lld octets)", (long long)limit);
-    return committer_check_space(s->smtpd->committer, (int64_t)params->size);
+    if (params->size > 0)
+        return committer_check_space(s->smtpd->committer, (int64_t)params->size);
+    return status_ok();
 }
 
 static void fill_envelope(struct session *s, struct transaction *t, const struct path *path, const struct mail_params *params)

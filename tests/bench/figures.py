@@ -1,10 +1,11 @@
 """What is measured, one function a kind. Each returns a dict of figures; nothing here compares."""
 
+import contextlib
 import time
 
 from load import Source, idle_sessions
 from meter import Meter, Noise, await_quiet, disk_use
-from tmail import check, equal
+from tmail import await_true, check, equal
 
 
 class Bench:
@@ -20,6 +21,12 @@ class Bench:
         self._own.done()
         self._load.done()
 
+    @contextlib.contextmanager
+    def _running(self, gateway):
+        with gateway.running(self._own):
+            yield
+        await_true(lambda: not self._own.pids(), f"the processes of {gateway.name} to end")
+
     def _source(self, port, count, sessions, kept_open):
         return Source(port, self._load, count, sessions, kept_open, self.size)
 
@@ -34,12 +41,13 @@ class Bench:
 
     def relay(self, gateway, count, sessions, kept_open):
         """From the first connection of the load to the last message at the next hop."""
-        with gateway.running(self._own), self.hop.up(self._load) as sink:
+        with self._running(gateway), self.hop.up(self._load) as sink:
             with self._source(gateway.port, 5 * sessions, sessions, kept_open) as warm_up:
                 warm_up.wait()
             sink.wait(5 * sessions)
             await_quiet(self.quiet)
-            used, before, noise, began = self._own.settle(), sink.count(), Noise(self._own, self._load), time.monotonic()
+            used, before = self._own.settle(), sink.count()
+            noise, began = Noise(self._own, self._load), time.monotonic()
             with self._source(gateway.port, count, sessions, kept_open) as source:
                 accepted = source.wait()
             delivered, others = sink.wait(before + count), noise.share()
@@ -50,7 +58,7 @@ class Bench:
 
     def memory(self, gateway, sessions):
         """Of a fresh gateway, and with idle sessions, in KiB."""
-        with gateway.running(self._own):
+        with self._running(gateway):
             time.sleep(1)
             idle = self._own.memory()
             check(idle > 0, "no memory of the gateway can be read")
@@ -61,16 +69,16 @@ class Bench:
 
     def backlog(self, gateway, count, sessions):
         """All accepted while the next hop is down, then sent."""
-        with gateway.running(self._own):
+        with self._running(gateway):
             await_quiet(self.quiet)
-            disk, memory = disk_use(gateway.queue_folder), [self._own.memory()]
+            memory = [self._own.memory()]
             used, noise, began = self._own.cpu(), Noise(self._own, self._load), time.monotonic()
             with self._source(gateway.port, count, sessions, True) as source:
                 accepted = source.wait(meanwhile=lambda: memory.append(self._own.memory()))
             others = noise.share()
             filling = self._own.settle() - used
             memory.append(self._own.memory())
-            disk = disk_use(gateway.queue_folder) - disk
+            disk = disk_use(gateway.queue_folder)
             return {"accepted": count / (accepted - began), "cpu": filling * 1000 / count, "disk": disk / count,
                     "memory": memory[-1], "memory_most": max(memory), "others": others,
                     **self._drain(gateway, count)}

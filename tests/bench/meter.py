@@ -99,7 +99,7 @@ class Tree:
 
     def pids(self):
         """Who lives."""
-        return sorted({pid for root in self._roots for pid in descendants(root)})
+        return sorted({pid for root in self._roots for pid in descendants(root) if stat_of(pid)})
 
     def cpu(self):
         """Seconds used so far."""

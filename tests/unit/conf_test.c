@@ -500,7 +500,7 @@ static void errors_are_exact(void)
     check_text(error_text(), "tmail.cfg:3: TMAIL_SMTPD_MAX_HOPS: \"many\" is no number (expected a number from 1 to 10000)\n");
     check(!load("TMAIL_SMTPD_MAX_COMMAND_LENGTH=5"));
     check_text(error_text(), "tmail.cfg:1: TMAIL_SMTPD_MAX_COMMAND_LENGTH: \"5\" is out of range "
-                             "(expected a size from 512 to 64K, such as 512, 4K, 50M or 1G)\n");
+                             "(expected a size from 512 to 64K, such as 512, 4K or 50M)\n");
     check(!load("TMAIL_SMTPD_DSNS=0.0.0.0:25"));
     check_text(error_text(), "tmail.cfg:1: TMAIL_SMTPD_DSNS: \"0.0.0.0:25\" has no SSL field (expected IP:PORT:SSL)\n");
     check(!load("TMAIL_LOG_FORMAT=xml"));
