@@ -4,6 +4,7 @@
 #include "admin/identity.h"
 #include "base/log.h"
 #include "base/stop.h"
+#include "conf/listeners.h"
 #include "deliverd/deliverd.h"
 #include "smtpd/smtpd.h"
 
@@ -20,7 +21,7 @@
 #include <unistd.h>
 
 /* Where a child finds what it inherits. */
-enum { FD_CONTROL = 3, FD_CONF = 4, FD_LOG = 5, FD_LISTENERS = 6, FD_FIXED = FD_LISTENERS - FD_CONTROL, LISTENERS_MOST = 64, ARENAS_MOST = 4 };
+enum { FD_CONTROL = 3, FD_CONF = 4, FD_LOG = 5, FD_LISTENERS = 6, FD_FIXED = FD_LISTENERS - FD_CONTROL, ARENAS_MOST = 4 };
 
 static const char *const role_names[CHILD_ROLES] = {"smtpd", "deliverd"};
 
@@ -46,7 +47,7 @@ static int conf_file(const struct conf *conf)
 /* Moves FROM[i] to descriptor FD_CONTROL + i and lets nothing else be inherited.  They are first moved out of each other's way. */
 static bool place_descriptors(const int *from, int count)
 {
-    int moved[LISTENERS_MOST + FD_FIXED];
+    int moved[LISTENERS_MAX + FD_FIXED];
 
     for (int i = 0; i < count; i++)
         if ((moved[i] = fcntl(from[i], F_DUPFD, FD_CONTROL + count)) < 0)
@@ -90,7 +91,7 @@ static void execute(enum child_role role, const int *inherited, int count)
 
 pid_t child_start(enum child_role role, const struct conf *conf, const int *listeners, size_t count, int *control)
 {
-    int inherited[LISTENERS_MOST + FD_FIXED], ends[2], number = FD_FIXED;
+    int inherited[LISTENERS_MAX + FD_FIXED], ends[2], number = FD_FIXED;
     pid_t pid;
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
@@ -98,7 +99,7 @@ pid_t child_start(enum child_role role, const struct conf *conf, const int *list
     inherited[0] = ends[1];
     inherited[1] = conf_file(conf);
     inherited[2] = log_fd() >= 0 ? log_fd() : STDERR_FILENO;
-    for (size_t i = 0; i < count && number < LISTENERS_MOST + FD_FIXED; i++)
+    for (size_t i = 0; i < count && number < LISTENERS_MAX + FD_FIXED; i++)
         inherited[number++] = listeners[i];
     pid = inherited[1] >= 0 ? fork() : -1;
     if (pid == 0)
@@ -133,7 +134,7 @@ static void raise_descriptor_limit(void)
 
 static int run_role(enum child_role role, const struct conf *conf, int listener_count)
 {
-    int listeners[LISTENERS_MOST];
+    int listeners[LISTENERS_MAX];
 
     for (int i = 0; i < listener_count; i++) {
         listeners[i] = FD_LISTENERS + i;
@@ -173,7 +174,7 @@ int child_main(int argc, char **argv)
 
     while (argc == 4 && role < CHILD_ROLES && strcmp(argv[2], role_names[role]) != 0)
         role++;
-    if (argc != 4 || role == CHILD_ROLES || !str_number(str_of(argv[3]), LISTENERS_MOST, &count) || fcntl(FD_CONTROL, F_GETFD) < 0) {
+    if (argc != 4 || role == CHILD_ROLES || !str_number(str_of(argv[3]), LISTENERS_MAX, &count) || fcntl(FD_CONTROL, F_GETFD) < 0) {
         fprintf(stderr, "tmail child: only `tmail run` starts this\n");
         return EXIT_USAGE;
     }

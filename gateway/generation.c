@@ -32,7 +32,8 @@ static bool bind_all(struct generation *g, const struct generation *old, char *e
         g->listeners[i] = listener_bind(address);
         address_text_port(address, text);
         if (g->listeners[i] < 0) {
-            snprintf(error, error_size, "TMAIL_SMTPD_DSNS: cannot listen on %s: %s", text, strerrordesc_np(errno));
+            snprintf(error, error_size, "TMAIL_SMTPD_DSNS: cannot listen on %s: %s%s", text, strerrordesc_np(errno),
+                     old != NULL && errno == EADDRINUSE ? " (an address that overlaps one in use by this tmail needs a restart)" : "");
             return false;
         }
         log_message(LOG_LEVEL_INFO, "listening", "%s", text);
@@ -55,8 +56,8 @@ struct generation *generation_new(struct conf *conf, const struct generation *ol
     if (g->conf.smtpd_launch)
         ok = listeners_parse(&g->specs, str_of(g->conf.smtpd_dsns), &g->conf.arena, &errors);
     buf_done(&errors);
-    if (ok && g->specs.count > GENERATION_LISTENERS_MAX) {
-        snprintf(error, error_size, "TMAIL_SMTPD_DSNS: more than %d listeners", GENERATION_LISTENERS_MAX);
+    if (ok && g->specs.count > LISTENERS_MAX) {
+        snprintf(error, error_size, "TMAIL_SMTPD_DSNS: more than %d listeners", LISTENERS_MAX);
         g->specs.count = 0;
         ok = false;
     }

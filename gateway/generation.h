@@ -10,8 +10,6 @@
 #include "child.h"
 #include "conf/listeners.h"
 
-enum { GENERATION_LISTENERS_MAX = 64 };
-
 struct child {
     pid_t pid; /* 0: does not run */
     int control;
@@ -25,7 +23,7 @@ struct child {
 struct generation {
     struct conf conf;
     struct listeners specs;
-    int listeners[GENERATION_LISTENERS_MAX];
+    int listeners[LISTENERS_MAX];
     struct child children[CHILD_ROLES];
 };
 

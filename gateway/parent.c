@@ -23,6 +23,7 @@ enum {
     LIVED_WELL_MS = 60000, /* after that a death starts a new row */
     KILL_GRACE_MS = 3000,  /* beyond TMAIL_STOP_TIMEOUT, for the children's own last words */
     DRAINING_MAX = 64,
+    READY_MS = 60000,      /* for new children; then the old ones stay */
 };
 
 struct parent {
@@ -34,6 +35,7 @@ struct parent {
     int draining_count;
     int signals;
     bool stopping;
+    int64_t ready_by; /* clock_now: when the next generation must be ready */
     bool reload_wanted; /* while a start or a reload was not finished */
     int64_t stop_by;
     int exit_status;
@@ -89,6 +91,7 @@ static void drop_next(struct parent *p)
 
 static void start_next(struct parent *p)
 {
+    p->ready_by = clock_now() + READY_MS;
     for (int role = 0; role < CHILD_ROLES; role++)
         if (p->next->children[role].wanted)
             generation_start(p->next, (enum child_role)role);
@@ -164,16 +167,22 @@ static void stop(struct parent *p)
     }
 }
 
-/* A child of the next generation that dies before all are ready ends the start or the reload. */
-static void next_died(struct parent *p, struct child *child)
+/* Whoever starts us reads standard error, wherever the log goes. */
+static bool cannot_start(const char *why)
 {
-    generation_let_go(child);
-    child->pid = 0;
+    log_message(LOG_LEVEL_ERROR, "start", "%s", why);
+    fprintf(stderr, "tmail run: %s\n", why);
+    return false;
+}
+
+/* The next generation will not be: the old one stays, or the start has failed. */
+static void give_up_next(struct parent *p, const char *why)
+{
     if (p->current != NULL) {
-        log_message(LOG_LEVEL_ERROR, "reload-refused", "a new child died before it was ready; the old ones stay");
+        log_message(LOG_LEVEL_ERROR, "reload-refused", "%s; the old children stay", why);
         drop_next(p);
     } else {
-        log_message(LOG_LEVEL_ERROR, "start", "a child died before it was ready");
+        cannot_start(why);
         p->exit_status = EXIT_FAILED;
         stop(p);
     }
@@ -188,8 +197,6 @@ static void current_died(struct child *child)
     for (int i = 0; i < child->deaths && pause < RESTART_LAST_MS; i++)
         pause *= 2;
     child->deaths++;
-    generation_let_go(child);
-    child->pid = 0;
     child->restart_at = clock_now() + (pause < RESTART_LAST_MS ? pause : RESTART_LAST_MS);
 }
 
@@ -230,10 +237,12 @@ static void bury(struct parent *p, pid_t pid, int status)
         return;
     }
     log_child(LOG_LEVEL_ERROR, "child-died", child_role_name(role), pid, how);
+    child->pid = 0;
+    generation_let_go(child);
     if (is_current)
         current_died(child);
     else
-        next_died(p, child);
+        give_up_next(p, "a new child died before it was ready, the log says why");
 }
 
 static void bury_all(struct parent *p)
@@ -285,7 +294,7 @@ static int64_t next_deadline(const struct parent *p)
         deadline = clock_earlier(deadline, p->current->children[role].restart_at);
     for (int role = 0; p->next != NULL && role < CHILD_ROLES; role++)
         deadline = clock_earlier(deadline, p->next->children[role].restart_at);
-    return deadline;
+    return p->next != NULL ? clock_earlier(deadline, p->ready_by) : deadline;
 }
 
 static void restart_due(struct generation *g)
@@ -316,6 +325,8 @@ static void wait_and_act(struct parent *p)
         take_signal(p);
     restart_due(p->current);
     restart_due(p->next);
+    if (p->next != NULL && clock_now() >= p->ready_by)
+        give_up_next(p, "the new children were not ready in time");
     if (p->reload_wanted && p->next == NULL)
         reload(p);
 }
@@ -344,14 +355,6 @@ static bool take_signals(struct parent *p)
         return false;
     p->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     return p->signals >= 0;
-}
-
-/* Whoever starts us reads standard error, wherever the log goes. */
-static bool cannot_start(const char *why)
-{
-    log_message(LOG_LEVEL_ERROR, "start", "%s", why);
-    fprintf(stderr, "tmail run: %s\n", why);
-    return false;
 }
 
 static bool begin(struct parent *p, struct conf *conf)

@@ -21,10 +21,15 @@ static int open_queue(struct invocation *i, struct queue *q)
     return invocation_fail(i, "%s", error);
 }
 
+/* OK: the database answered.  What was printed is on its way only when standard output took it. */
 static int close_queue(struct invocation *i, struct queue *q, bool ok)
 {
-    int status = ok ? EXIT_DONE : invocation_fail(i, "%s", db_error(q->db));
+    int status = EXIT_DONE;
 
+    if (!ok)
+        status = invocation_fail(i, "%s", db_error(q->db));
+    else if (fflush(stdout) != 0 || ferror(stdout))
+        status = invocation_fail(i, "standard output could not be written");
     queue_close(q);
     return status;
 }
@@ -71,8 +76,7 @@ static int run_list(struct invocation *i)
         return status;
     l = listing_open(i->json);
     ok = manage_list(&q, 0, print_row, l);
-    if (!listing_close(&l))
-        ok = false;
+    listing_close(&l); /* close_queue looks at standard output */
     return close_queue(i, &q, ok);
 }
 
@@ -236,8 +240,7 @@ static bool show(struct invocation *i, struct queue *q, int64_t id)
         listing_end_row(l);
         ok = manage_list(q, id, show_recipient, l);
     }
-    if (!listing_close(&l))
-        ok = false;
+    listing_close(&l);
     body_init(&body, i->conf->tempdir);
     ok = ok && queue_read_content(q, id, &body, &why);
     if (ok)

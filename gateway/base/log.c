@@ -131,6 +131,21 @@ static bool is_c1(struct str s, size_t i)
     return i + 1 < s.length && (unsigned char)s.data[i] == 0xc2 && (unsigned char)s.data[i + 1] < 0xa0;
 }
 
+static bool is_continuation(struct str s, size_t i)
+{
+    return i < s.length && ((unsigned char)s.data[i] & 0xc0) == 0x80;
+}
+
+/* At most LOG_VALUE_SIZE bytes, and no character by half. */
+static struct str cut(struct str value)
+{
+    size_t length = LOG_VALUE_SIZE;
+
+    while (length > 0 && is_continuation(value, length))
+        length--;
+    return str_part(value, 0, length);
+}
+
 static bool has_room(const struct log_line *l, size_t size)
 {
     return l->length + size + END_SIZE < sizeof l->text;
@@ -139,10 +154,15 @@ static bool has_room(const struct log_line *l, size_t size)
 /* Well-formed UTF-8 passes as it is; of anything else every byte over 127 is escaped. */
 static void put_escaped(struct log_line *l, struct str value, bool ascii_only)
 {
-    for (size_t i = 0; i < value.length && has_room(l, 2 * ESCAPE_SIZE); i++) {
+    size_t end = l->length + LOG_VALUE_SIZE;
+
+    for (size_t i = 0; i < value.length; i++) {
         unsigned char c = (unsigned char)value.data[i];
         char text[ESCAPE_SIZE];
         bool c1 = !ascii_only && is_c1(value, i);
+
+        if ((ascii_only || !is_continuation(value, i)) && (l->length + ESCAPE_SIZE > end || !has_room(l, 2 * ESCAPE_SIZE)))
+            return;
 
         if (c1)
             c = (unsigned char)value.data[++i];
@@ -193,7 +213,7 @@ void log_str(struct log_line *l, const char *key, struct str value)
 {
     if (l->muted || !has_room(l, KEY_SIZE))
         return;
-    value = str_part(value, 0, LOG_VALUE_SIZE);
+    value = cut(value);
     put_key(l, key);
     if (output.format == LOG_FORMAT_LOGFMT && is_plain(value)) {
         put(l, value.data, value.length);

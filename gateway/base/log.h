@@ -7,7 +7,7 @@
  *     log_str(&line, "session", id);
  *     log_end(&line);
  * Values may come from anywhere: bytes that could start a new line, end the value or confuse a terminal are escaped (logfmt: quotes and
- * \xNN; JSON: RFC 8259).  A value is cut at LOG_VALUE_SIZE bytes and a line at LOG_LINE_SIZE.  One write(2) a line, so lines of threads and
+ * \xNN; JSON: RFC 8259).  A value is cut at LOG_VALUE_SIZE bytes as written, a line at LOG_LINE_SIZE.  One write(2) a line, so lines of threads and
  * processes never mix.  The destination is chosen once by log_open and is, beside the stop descriptor, the only state that the process
  * shares; before log_open lines go to standard error.  A destination that cannot take a line loses it: mail goes on.
  */

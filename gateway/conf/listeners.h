@@ -11,6 +11,9 @@
 #include "base/buf.h"
 #include "net/address.h"
 
+/* As many as one configuration may have. */
+enum { LISTENERS_MAX = 64 };
+
 enum listener_mode { LISTENER_RELAY, LISTENER_SUBMISSION };
 
 struct listener_spec {

@@ -5,6 +5,8 @@
 #include "base/stop.h"
 #include "deliverd/scheduler.h"
 
+#include <stdio.h>
+
 struct deliverer {
     struct arena arena;
     struct directory directory;
@@ -34,6 +36,7 @@ int deliverd_run(const struct conf *conf)
 
     if (!open_all(d, conf, error, sizeof error)) {
         log_message(LOG_LEVEL_ERROR, "start", "%s", error);
+        fprintf(stderr, "tmail: deliverd: %s\n", error);
         return 1;
     }
     stop_ready();

@@ -1,9 +1,12 @@
 #include "message/body.h"
 
+#include "base/log.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 void body_init(struct body *b, const char *tempdir)
@@ -38,6 +41,13 @@ static int open_scratch(const char *folder)
     return fd;
 }
 
+static void fail(struct body *b)
+{
+    if (b->error == 0)
+        log_message(LOG_LEVEL_ERROR, "scratch", "TMAIL_TEMPDIR %s: %s", b->tempdir, strerrordesc_np(errno));
+    b->error = errno;
+}
+
 static void write_all(struct body *b, struct str bytes)
 {
     while (b->error == 0 && bytes.length > 0) {
@@ -46,7 +56,7 @@ static void write_all(struct body *b, struct str bytes)
         if (n > 0)
             bytes = str_from(bytes, (size_t)n);
         else if (n < 0 && errno != EINTR)
-            b->error = errno;
+            fail(b);
     }
 }
 
@@ -54,7 +64,7 @@ static void move_to_file(struct body *b)
 {
     b->fd = open_scratch(b->tempdir);
     if (b->fd < 0)
-        b->error = errno;
+        fail(b);
     write_all(b, buf_str(&b->memory));
     buf_done(&b->memory);
 }
@@ -65,10 +75,10 @@ void body_append(struct body *b, struct str bytes)
         return;
     if (b->fd < 0 && b->memory.length + bytes.length > BODY_MEMORY_MAX)
         move_to_file(b);
-    if (b->fd < 0)
-        buf_add(&b->memory, bytes);
-    else
+    if (b->fd >= 0)
         write_all(b, bytes);
+    else if (b->error == 0)
+        buf_add(&b->memory, bytes);
     b->size += (int64_t)bytes.length;
 }
 
@@ -98,6 +108,6 @@ struct str body_piece(struct body *b, int64_t offset, char *scratch)
         n = pread(b->fd, scratch, BODY_PIECE, offset);
     while (n < 0 && errno == EINTR);
     if (n < 0)
-        b->error = errno;
+        fail(b);
     return (struct str){scratch, n > 0 ? (size_t)n : 0};
 }

@@ -28,8 +28,8 @@ bool envelope_add(struct envelope *e, const struct path *path, const struct rcpt
         return false;
     r = arena_new(e->arena, sizeof *r);
     r->number = ++e->recipient_count;
-    r->address = path->address;
-    r->domain = path->host;
+    r->address = arena_str(e->arena, path->address);
+    r->domain = arena_str(e->arena, path->host);
     r->notify = params->notify;
     r->orcpt = arena_str(e->arena, params->orcpt);
     if (e->last != NULL)

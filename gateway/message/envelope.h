@@ -38,7 +38,7 @@ struct envelope {
 };
 
 void envelope_init(struct envelope *e, struct arena *arena);
-/* Adds a recipient; false when it is there already (the same mailbox: domain in normal form, local part to the letter). */
+/* Adds a recipient, copied; false when it is there already (the same mailbox: domain in normal form, local part to the letter). */
 bool envelope_add(struct envelope *e, const struct path *path, const struct rcpt_params *params);
 
 #endif

@@ -11,15 +11,17 @@ static void end_line(struct header_scan *h)
 {
     if (h->column <= 1)
         h->ended = true; /* nothing but the CR */
-    h->column = 0;
+    h->column = h->matched = 0;
     h->matches = true;
 }
 
 /* One byte of the field name, as far as it may still be ours. */
 static void match_name(struct header_scan *h, char c)
 {
-    h->matches = ascii_lower(c) == field[h->column];
-    if (h->matches && h->column == sizeof field - 2) {
+    if (h->matched == sizeof field - 2 && (c == ' ' || c == '\t'))
+        return; /* RFC 5322 section 4.5: white space before the colon was once allowed */
+    h->matches = ascii_lower(c) == field[h->matched];
+    if (h->matches && ++h->matched == sizeof field - 1) {
         h->received++;
         h->matches = false;
     }

@@ -14,7 +14,8 @@ struct header_scan {
     bool eight_bit;
     int received;
     size_t column; /* octets of the line seen */
-    bool matches;  /* so far the line reads "received:" */
+    size_t matched; /* octets of "received:" seen */
+    bool matches;   /* so far the line reads like that */
 };
 
 void header_scan_init(struct header_scan *h);

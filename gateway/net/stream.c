@@ -166,6 +166,11 @@ static bool make_room(struct stream *s, size_t most)
 
     if (left >= most)
         return false;
+    if (left == 0 && s->capacity > most && s->capacity > INPUT_FIRST) {
+        memory_free(&s->input); /* what a message needed, a command does not */
+        s->capacity = 0;
+        was_full = false;
+    }
     if (left > 0 && s->start > 0)
         memmove(s->input, s->input + s->start, left);
     s->start = 0;

@@ -26,6 +26,7 @@ struct stream {
     char *input;
     size_t start, end, capacity;
     struct buf output;
+    char head[8]; /* how a line began that was too long to keep */
 };
 
 /* Takes FD, a connected socket. */

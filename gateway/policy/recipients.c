@@ -39,11 +39,16 @@ static struct policy_verdict by_client(const struct directory *d, const struct p
     return verdict(status_make(554, "5.7.1", "<%.*s>: Relay access denied.", STR_ARG(path->address)), false);
 }
 
-struct policy_verdict policy_recipient(const struct directory *d, const struct policy_client *client, const struct path *path)
+static bool is_our_postmaster(const struct path *path, const char *me)
+{
+    return path_is_postmaster(path) || (str_equal_nocase(path->local, STR("postmaster")) && str_equal(path->host, str_of(me)));
+}
+
+struct policy_verdict policy_recipient(const struct directory *d, const struct policy_client *client, const char *me, const struct path *path)
 {
     struct rcpthost host;
 
-    if (path_is_postmaster(path))
+    if (is_our_postmaster(path, me))
         return accepted();
     switch (d->rcpthost(d->self, path->host, &host)) {
     case ANSWER_YES:

@@ -2,8 +2,8 @@
  * recipients - may this client send to this recipient?
  *
  * The order is INTERFACE's, first match: the recipient's domain is a rcpthost (a local one must know the mailbox, alias or catch-all) · the client's
- * address is a relayip · the client authenticated as a user with relay rights · else no.  <postmaster> without a domain is always taken (RFC 5321
- * section 4.5.1) and is the postmaster of this host.  A question that could not be asked is 451 4.3.0: neither an acceptance nor "no such user".
+ * address is a relayip · the client authenticated as a user with relay rights · else no.  <postmaster>, without a domain or with that of this host, is always
+ * taken (RFC 5321 section 4.5.1).  A question that could not be asked is 451 4.3.0: neither an acceptance nor "no such user".
  * Blocks for the directory.
  */
 #ifndef POLICY_RECIPIENTS_H
@@ -23,7 +23,7 @@ struct policy_verdict {
     bool unknown_recipient; /* refused because nobody has that address */
 };
 
-struct policy_verdict policy_recipient(const struct directory *d, const struct policy_client *client, const struct path *path);
+struct policy_verdict policy_recipient(const struct directory *d, const struct policy_client *client, const char *me, const struct path *path);
 /* Gives <postmaster> the domain ME. */
 void policy_complete_postmaster(struct path *path, const char *me, struct arena *arena);
 

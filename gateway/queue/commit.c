@@ -54,57 +54,74 @@ struct status committer_check_space(const struct committer *c, int64_t size)
     return status_make(452, "4.3.1", "Insufficient storage, try again later");
 }
 
-static bool store(struct committer *c, struct waiting *group)
-{
-    bool ok = queue_begin(&c->queue);
+enum stored { STORED, NOT_STORED, NOT_BEGUN };
 
-    if (!ok)
-        return false;
+static enum stored store(struct committer *c, struct waiting *group)
+{
+    bool ok = true;
+
+    if (!queue_begin(&c->queue))
+        return NOT_BEGUN;
     for (struct waiting *w = group; w != NULL && ok; w = w->next)
         ok = queue_put(&c->queue, w->envelope, w->body);
     if (ok)
-        return queue_commit(&c->queue);
+        return queue_commit(&c->queue) ? STORED : NOT_STORED;
     queue_rollback(&c->queue);
-    return false;
+    return NOT_STORED;
 }
 
-static void store_alone(struct committer *c, struct waiting *w)
-{
-    struct waiting alone = {.envelope = w->envelope, .body = w->body};
-
-    w->status = committer_check_space(c, w->body->size);
-    if (status_is_ok(&w->status) && !store(c, &alone))
-        w->status = db_status(c->queue.db);
-    body_failed(w->body, &w->status);
-}
-
-static void store_group(struct committer *c, struct waiting *group)
-{
-    int64_t size = 0;
-    struct status space;
-    bool stored;
-
-    for (struct waiting *w = group; w != NULL; w = w->next)
-        size += w->body->size;
-    space = committer_check_space(c, size);
-    stored = status_is_ok(&space) && store(c, group);
-    for (struct waiting *w = group; w != NULL; w = w->next) {
-        if (stored)
-            w->status = space;
-        else
-            store_alone(c, w);
-    }
-    wake_send(&c->wake);
-}
-
-static void settle(struct waiting *group)
+static void settle(struct waiting *group, const struct status *status)
 {
     while (group != NULL) {
         struct waiting *next = group->next; /* once it is posted it is gone */
 
+        group->status = *status;
         sem_post(&group->settled);
         group = next;
     }
+}
+
+/* Something of the group cannot be stored: each is tried for itself, until the database cannot even be asked. */
+static void store_one_by_one(struct committer *c, struct waiting *group)
+{
+    while (group != NULL) {
+        struct waiting *next = group->next;
+        struct status status = committer_check_space(c, group->body->size);
+        enum stored stored = STORED;
+
+        group->next = NULL;
+        if (status_is_ok(&status))
+            stored = store(c, group);
+        if (stored != STORED)
+            status = db_status(c->queue.db);
+        body_failed(group->body, &status);
+        settle(group, &status);
+        if (stored == NOT_BEGUN) {
+            settle(next, &status);
+            return;
+        }
+        group = next;
+    }
+}
+
+static void store_group(struct committer *c, struct waiting *group)
+{
+    struct status status;
+    enum stored stored = NOT_STORED;
+    int64_t size = 0;
+
+    for (struct waiting *w = group; w != NULL; w = w->next)
+        size += w->body->size;
+    status = committer_check_space(c, size);
+    if (status_is_ok(&status))
+        stored = store(c, group);
+    if (stored == NOT_BEGUN)
+        status = db_status(c->queue.db);
+    if (stored == NOT_STORED)
+        store_one_by_one(c, group);
+    else
+        settle(group, &status);
+    wake_send(&c->wake);
 }
 
 static void run(void *argument)
@@ -112,10 +129,7 @@ static void run(void *argument)
     struct committer *c = argument;
 
     for (;;) {
-        struct waiting *group = take_group(c);
-
-        store_group(c, group);
-        settle(group);
+        store_group(c, take_group(c));
     }
 }
 

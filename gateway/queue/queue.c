@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -68,27 +67,6 @@ static bool create_file(const char *folder, const char *path)
     return true;
 }
 
-static int open_turn(const char *folder)
-{
-    char path[600];
-
-    snprintf(path, sizeof path, "%s/turn", folder);
-    return open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-}
-
-/* Writers queue up at a lock file, where the kernel lets them sleep and wakes the next: SQLite's own way to wait is to look again and again.
- * The lock keeps nothing safe that SQLite does not; without it all still works. */
-static void take_turn(struct queue *q)
-{
-    while (flock(q->turn, LOCK_EX) < 0 && errno == EINTR)
-        ;
-}
-
-static void end_turn(struct queue *q)
-{
-    flock(q->turn, LOCK_UN);
-}
-
 /* The tables as this version knows them, made if need be.  False with the reason in ERROR. */
 static bool open_tables(struct queue *q, const char *path, char *error, size_t error_size)
 {
@@ -114,19 +92,19 @@ bool queue_open(struct queue *q, const char *folder, char *error, size_t error_s
     char path[600];
     bool ok;
 
-    *q = (struct queue){0};
+    *q = (struct queue){.turn = {-1}};
     snprintf(q->folder, sizeof q->folder, "%s", folder);
     snprintf(path, sizeof path, "%s/queue.db", q->folder);
-    q->turn = open_turn(q->folder);
+    turn_open(&q->turn, q->folder);
     if (!create_file(q->folder, path)) {
         snprintf(error, error_size, "%s: %s", path, strerrordesc_np(errno));
         queue_close(q);
         return false;
     }
     /* SQLite turns a database to WAL without waiting for another process that does the same. */
-    take_turn(q);
+    turn_take(&q->turn);
     ok = open_tables(q, path, error, error_size);
-    end_turn(q);
+    turn_end(&q->turn);
     if (!ok) {
         queue_close(q);
         return false;
@@ -139,24 +117,22 @@ bool queue_open(struct queue *q, const char *folder, char *error, size_t error_s
 void queue_close(struct queue *q)
 {
     db_close(&q->db);
-    if (q->turn >= 0)
-        close(q->turn);
-    q->turn = -1;
+    turn_close(&q->turn);
 }
 
 bool queue_begin(struct queue *q)
 {
-    take_turn(q);
+    turn_take(&q->turn);
     if (db_execute(q->begin))
         return true;
-    end_turn(q);
+    turn_end(&q->turn);
     return false;
 }
 
 bool queue_commit(struct queue *q)
 {
     if (db_execute(q->commit)) {
-        end_turn(q);
+        turn_end(&q->turn);
         return true;
     }
     queue_rollback(q);
@@ -167,7 +143,7 @@ void queue_rollback(struct queue *q)
 {
     if (db_in_transaction(q->db)) /* SQLite has rolled back by itself when the disk was full */
         db_execute(q->rollback);
-    end_turn(q);
+    turn_end(&q->turn);
 }
 
 static bool put_message(struct queue *q, const struct envelope *e, struct body *body)

@@ -14,13 +14,14 @@
 #include "base/db.h"
 #include "message/body.h"
 #include "message/envelope.h"
+#include "queue/turn.h"
 
 enum recipient_state { RECIPIENT_SCHEDULED = 1, RECIPIENT_IN_PROGRESS = 2, RECIPIENT_HELD = 3, RECIPIENT_FAILED = 4 };
 
 struct queue {
     struct db *db;
     char folder[512];
-    int turn; /* descriptor of the lock file */
+    struct turn turn;
     struct db_query *begin, *commit, *rollback;
     struct db_query *put_message, *put_recipient;
 };

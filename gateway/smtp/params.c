@@ -67,6 +67,18 @@ static const struct keyword rcpt_keywords[] = {
     {"ORCPT", take_orcpt, "ORCPT=type;xtext"},
 };
 
+/* RFC 5321 section 4.1.2: esmtp-keyword; what is none is not shown, either. */
+static bool is_keyword(struct str name)
+{
+    for (size_t i = 0; i < name.length; i++) {
+        char c = ascii_lower(name.data[i]);
+
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c == '-' && i > 0)))
+            return false;
+    }
+    return name.length > 0;
+}
+
 static struct status parse(struct context *c, struct str text, const struct keyword *keywords, size_t count)
 {
     unsigned seen = 0;
@@ -81,6 +93,8 @@ static struct status parse(struct context *c, struct str text, const struct keyw
             continue;
         while (i < count && !str_equal_nocase(name, str_of(keywords[i].name)))
             i++;
+        if (i == count && !is_keyword(name))
+            return status_make(555, "5.5.4", "Unsupported parameter");
         if (i == count)
             return status_make(555, "5.5.4", "Unsupported parameter %.*s", STR_ARG(str_part(name, 0, 64)));
         if ((seen & 1U << i) != 0)

@@ -120,6 +120,8 @@ static enum path_result read_mailbox(struct path *p, struct str *s, size_t local
         if (!domain_normalize(p->domain, host))
             return PATH_BAD_DOMAIN;
         p->host = arena_str(arena, str_of(host));
+        if (p->domain.length > 1 && str_ends(p->domain, STR(".")))
+            p->domain.length--; /* SMTP's domains have no final dot */
         p->domain = arena_str(arena, p->domain);
     }
     p->address = path_format(p->local, p->domain, arena);

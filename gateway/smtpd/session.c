@@ -28,7 +28,7 @@ static const struct verb verbs[] = {
     {"MAIL", PHASE_NEW | PHASE_IDLE, ARGUMENT_NEEDED, verb_mail, "MAIL FROM:<address> [parameters]"},
     {"RCPT", PHASE_MAIL | PHASE_RCPT, ARGUMENT_NEEDED, verb_rcpt, "RCPT TO:<address> [parameters]"},
     {"DATA", PHASE_RCPT, ARGUMENT_NONE, verb_data, "DATA"},
-    {"BDAT", PHASE_RCPT | PHASE_CHUNK, ARGUMENT_NEEDED, verb_bdat, "BDAT octets [LAST]"},
+    {"BDAT", PHASE_RCPT | PHASE_CHUNK, ARGUMENT_OPTIONAL, verb_bdat, "BDAT octets [LAST]"},
     {"RSET", PHASE_ANY, ARGUMENT_NONE, verb_rset, "RSET"},
     {"NOOP", PHASE_ANY, ARGUMENT_OPTIONAL, verb_noop, "NOOP"},
     {"VRFY", PHASE_ANY, ARGUMENT_NEEDED, verb_vrfy, "VRFY address"},
@@ -56,11 +56,12 @@ static void log_dialogue(struct session *s, const char *direction, struct str li
 
 void session_reply_status(struct session *s, const struct status *status)
 {
-    char text[STATUS_TEXT_SIZE + 8];
+    char text[STATUS_TEXT_SIZE + 32], enhanced[STATUS_ENHANCED_SIZE];
 
     reply_put(&s->stream, status);
     if (log_debug_enabled()) {
-        snprintf(text, sizeof text, "%d %s", status->code, status->text);
+        status_enhanced(status, enhanced);
+        snprintf(text, sizeof text, "%d %s%s", status->code, enhanced, status->text);
         log_dialogue(s, "out", str_of(text));
     }
 }
@@ -212,7 +213,8 @@ static void run_verb(struct session *s, const struct verb *verb, struct str argu
     if ((verb->phases & phase_of(s)) == 0) {
         struct status status = out_of_order(s, verb);
 
-        s->errors += status.code == 503;
+        /* What a client pipelined behind a refused MAIL or chunk is no error of its own (RFC 2920 section 3.1). */
+        s->errors += status.code == 503 && !s->follows_refusal;
         if (verb->run == verb_bdat)
             verb_bdat_refused(s, argument, &status);
         else
@@ -224,11 +226,27 @@ static void run_verb(struct session *s, const struct verb *verb, struct str argu
     }
 }
 
+/* A BDAT that cannot be read has octets behind it that would be taken for commands. */
+static bool loses_step(struct session *s, struct str line)
+{
+    if (!str_starts_nocase(str_trim(line), STR("BDAT")))
+        return false;
+    session_reply(s, 421, "4.5.4", "Syntax: BDAT octets [LAST]; cannot stay in step without a size");
+    session_end(s, "BDAT without a size");
+    return true;
+}
+
 static void run_line(struct session *s, struct str line)
 {
-    size_t space = str_find(line, ' ', 0);
-    const struct verb *verb = find_verb(str_part(line, 0, space));
+    size_t space;
+    const struct verb *verb;
 
+    while (line.length > 0 && (line.data[line.length - 1] == ' ' || line.data[line.length - 1] == '\t'))
+        line.length--; /* RFC 5321 section 4.1.1: trailing white space is tolerated */
+    space = str_find(line, ' ', 0);
+    verb = find_verb(str_part(line, 0, space));
+    if ((verb == NULL || str_has_control(line)) && loses_step(s, line))
+        return;
     if (str_has_control(line))
         session_error(s, 500, "5.5.2", "Control character in command");
     else if (verb != NULL)
@@ -241,9 +259,13 @@ static void run_line(struct session *s, struct str line)
 
 /* All that a line with a bare LF holds is answered, none of it executed: a client that lets others write into its lines must not
  * execute their commands (RFC 5321 section 2.3.8). */
-static void refuse_bare_lf(struct session *s, bool line_ends)
+static void refuse_bare_lf(struct session *s, struct str line, bool line_ends)
 {
+    bool first = !s->poisoned;
+
     s->poisoned = !line_ends;
+    if (first && loses_step(s, line))
+        return;
     session_error(s, 500, "5.5.2", "Bare LF, command lines end with CR LF (netcat: -C)");
 }
 
@@ -272,6 +294,8 @@ static void next_command(struct session *s)
 
     s->stream.heed_stop = s->transaction == NULL;
     s->stream.deadline = clock_now() + conf->smtpd_server_timeout;
+    if (s->transaction != NULL && s->transaction->has_body)
+        s->stream.deadline = clock_earlier(s->stream.deadline, s->transaction->deadline);
     s->commands++; /* an accepted message starts the count again */
     if (s->stream.heed_stop && stop_seen()) {
         s->stream.fault = STREAM_STOPPED;
@@ -282,16 +306,18 @@ static void next_command(struct session *s)
     case LINE_READ:
         log_dialogue(s, "in", line);
         if (s->poisoned)
-            refuse_bare_lf(s, true);
+            refuse_bare_lf(s, line, true);
         else
             run_line(s, line);
         break;
     case LINE_BARE_LF:
         log_dialogue(s, "in", line);
-        refuse_bare_lf(s, false);
+        refuse_bare_lf(s, line, false);
         break;
     case LINE_TOO_LONG:
-        session_error(s, 500, "5.5.2", "Command line too long (limit %lld octets)", (long long)conf->smtpd_max_command_length);
+        s->poisoned = false;
+        if (!loses_step(s, line))
+            session_error(s, 500, "5.5.2", "Command line too long (limit %lld octets)", (long long)conf->smtpd_max_command_length);
         break;
     case LINE_ENDLESS:
         session_reply(s, 421, "4.7.0", "Line without end");

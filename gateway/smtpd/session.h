@@ -33,6 +33,7 @@ struct session {
     bool poisoned;          /* a bare LF was read: what follows, up to a CR LF, is part of that line */
     int64_t commands;       /* since the last accepted message */
     int64_t errors, unknown_recipients, messages;
+    bool follows_refusal; /* MAIL or a chunk was refused: what was pipelined behind it is on its way */
     struct transaction *transaction; /* NULL: none */
     const char *ended;      /* why the session is over; NULL while it is not */
 };

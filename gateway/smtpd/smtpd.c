@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/stop.h"
 #include "base/thread.h"
+#include "conf/listeners.h"
 #include "net/listener.h"
 #include "smtpd/clients.h"
 #include "smtpd/session.h"
@@ -15,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LISTENERS_MAX = 64, ACCEPT_BURST = 64, NO_DESCRIPTORS_PAUSE_MS = 100, DRAIN_LOOK_MS = 100 };
+enum { ACCEPT_BURST = 64, NO_DESCRIPTORS_PAUSE_MS = 100, DRAIN_LOOK_MS = 100, LAST_WORDS_MS = 1500 };
 
 struct receiver {
     struct smtpd smtpd;
@@ -143,19 +144,24 @@ int smtpd_run(const struct conf *conf, const int *listeners, size_t count)
 {
     /* Never freed: sessions that outlive the grace of a stop look at it until the process is gone. */
     struct receiver *r = memory_new(sizeof *r);
+    enum stop_word word;
     char error[1024];
 
     r->smtpd.conf = conf;
     r->clients = clients_new();
     if (!open_stores(r, error, sizeof error)) {
         log_message(LOG_LEVEL_ERROR, "start", "%s", error);
+        fprintf(stderr, "tmail: smtpd: %s\n", error);
         return 1;
     }
     stop_ready();
-    if (serve(r, listeners, count < LISTENERS_MAX ? count : LISTENERS_MAX) == STOP_DRAIN)
+    word = serve(r, listeners, count);
+    for (size_t i = 0; i < count; i++)
+        close(listeners[i]); /* whoever has none of them any more is free to bind */
+    if (word == STOP_DRAIN)
         drain(r);
     stop_begin();
-    if (!clients_wait_empty(r->clients, stop_deadline()))
+    if (!clients_wait_empty(r->clients, stop_deadline() + LAST_WORDS_MS))
         log_message(LOG_LEVEL_WARNING, "stopping", "%d sessions cut after their grace", clients_total(r->clients));
     return 0;
 }

@@ -173,9 +173,17 @@ void verb_bdat(struct session *s, struct str argument)
         begin_body(s, false);
     if (!read_chunk(s, octets, true))
         return;
+    if (clock_now() >= t->deadline) {
+        s->stream.fault = STREAM_TIMEOUT;
+        session_end_by_fault(s);
+        return;
+    }
+    if (octets > 0)
+        s->commands--; /* bounded by the size and the time of the message */
     if (last)
         data_read_end(&t->reader, transaction_take, t);
     /* RFC 3030 section 2: after a chunk that failed the transaction is over; what else is on its way is refused as it comes. */
+    s->follows_refusal = !last;
     if (last || transaction_is_too_big(t))
         finish(s, "BDAT");
     else

@@ -26,6 +26,7 @@ static bool introduce(struct session *s, struct str argument)
         return false;
     }
     session_end_transaction(s);
+    s->follows_refusal = false;
     s->greeted = true;
     return true;
 }
@@ -61,6 +62,7 @@ void verb_rset(struct session *s, struct str argument)
 {
     (void)argument;
     session_end_transaction(s);
+    s->follows_refusal = false;
     session_reply(s, 250, "2.0.0", "ok");
 }
 

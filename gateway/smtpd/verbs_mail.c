@@ -80,6 +80,7 @@ void verb_mail(struct session *s, struct str argument)
         session_error(s, 503, "5.5.1", "Send HELO or EHLO first");
         return;
     }
+    s->follows_refusal = true; /* until it is taken */
     t = transaction_begin(conf);
     if (!read_path(s, "MAIL", STR("FROM:"), &argument, conf->rfc_mailfrom_localpart_size ? PATH_LOCAL_MAX : 0, "5.1.7", &t->arena, &path)) {
         transaction_end(&t);
@@ -94,6 +95,7 @@ void verb_mail(struct session *s, struct str argument)
     if (status_is_ok(&status)) {
         fill_envelope(s, t, &path, &params);
         s->transaction = t;
+        s->follows_refusal = false;
         session_reply(s, 250, "", "ok");
     } else {
         transaction_end(&t);
@@ -112,43 +114,58 @@ static bool has_room(struct session *s)
     return false;
 }
 
-static struct policy_verdict judge(struct session *s, struct path *path)
+static struct policy_verdict judge(struct session *s, struct path *path, struct arena *arena)
 {
     struct policy_client client = {.address = &s->stream.peer};
-    struct policy_verdict v = policy_recipient(s->smtpd->directory, &client, path);
+    struct policy_verdict v = policy_recipient(s->smtpd->directory, &client, s->smtpd->conf->me, path);
 
     if (path_is_postmaster(path))
-        policy_complete_postmaster(path, s->smtpd->conf->me, &s->transaction->arena);
+        policy_complete_postmaster(path, s->smtpd->conf->me, arena);
     return v;
 }
 
-void verb_rcpt(struct session *s, struct str argument)
+static void take_recipient(struct session *s, const struct path *path, const struct rcpt_params *params, const struct status *status)
+{
+    envelope_add(&s->transaction->envelope, path, params);
+    s->commands--; /* bounded by its own limit */
+    session_reply_status(s, status);
+}
+
+static void run_rcpt(struct session *s, struct str argument, struct arena *arena)
 {
     struct transaction *t = s->transaction;
     struct path path;
     struct rcpt_params params;
     struct policy_verdict v = {0};
 
-    if (!has_room(s) || !read_path(s, "RCPT", STR("TO:"), &argument, 0, "5.1.3", &t->arena, &path))
+    if (!read_path(s, "RCPT", STR("TO:"), &argument, 0, "5.1.3", arena, &path))
         return;
     v.status = params_parse_rcpt(&params, argument, t->smtputf8);
-    if (!status_is_ok(&v.status)) {
+    if (!status_is_ok(&v.status))
         s->errors++;
-        session_refuse(s, "RCPT", &v.status);
-        return;
-    }
-    if (path.domain.length == 0 && !path_is_postmaster(&path))
+    else if (path.domain.length == 0 && !path_is_postmaster(&path))
         v.status = status_make(501, "5.1.3", "Recipient address needs a domain");
     else if (path.utf8 && !t->smtputf8)
         v.status = status_make(553, "5.6.7", "Non-ASCII recipient address needs SMTPUTF8 at MAIL");
     else
-        v = judge(s, &path);
+        v = judge(s, &path, arena);
     if (status_is_ok(&v.status)) {
-        envelope_add(&t->envelope, &path, &params);
-        session_reply_status(s, &v.status);
+        take_recipient(s, &path, &params, &v.status);
     } else {
         t->refused_recipients = true;
         s->unknown_recipients += v.unknown_recipient;
         session_refuse(s, "RCPT", &v.status);
     }
+}
+
+/* What is parsed of a recipient lives for this command only: refused ones leave nothing behind. */
+void verb_rcpt(struct session *s, struct str argument)
+{
+    struct arena scratch;
+
+    if (!has_room(s))
+        return;
+    arena_init(&scratch);
+    run_rcpt(s, argument, &scratch);
+    arena_done(&scratch);
 }

@@ -120,6 +120,10 @@ static void take_extension(void *context, struct str text)
     size_t space = str_find(text, ' ', 0);
     struct str keyword = str_part(text, 0, space);
 
+    if (!c->introduced) {
+        c->introduced = true; /* RFC 5321 section 4.1.1.1: the first line is the server's name and greeting */
+        return;
+    }
     for (size_t i = 0; i < sizeof extensions / sizeof extensions[0]; i++)
         if (str_equal_nocase(keyword, str_of(extensions[i].keyword)))
             c->extensions |= extensions[i].extension;
@@ -357,7 +361,7 @@ static bool write_content(struct client *c, const struct client_message *m, bool
         return false;
     if (whole)
         data_write_end(&w, sink, c);
-    return !w.flawed;
+    return !w.flawed && w.state != DATA_CR;
 }
 
 static void send_raw(struct client *c, const struct client_message *m)

@@ -27,6 +27,7 @@ enum client_extension {
 struct client {
     struct stream stream;
     int64_t timeout; /* ms per command */
+    bool introduced; /* the first line of the answer to EHLO has been seen */
     unsigned extensions;
     uint64_t size_limit; /* 0: none */
     bool broken;

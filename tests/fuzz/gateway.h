@@ -1,0 +1,193 @@
+/*
+ * gateway - a whole smtpd session for a fuzz target, with a directory that knows a few names and a real queue in a folder of its own.
+ *
+ * gateway_session plays one client that has said INPUT and hangs up, and checks what must hold whatever it said: replies are replies, a message is in
+ * the queue if and only if it was answered 250, and nothing in the queue could end a DATA early.
+ */
+#ifndef GATEWAY_H
+#define GATEWAY_H
+
+#include "../unit/data_model.h"
+#include "base/log.h"
+#include "conf/conf.h"
+#include "conf/schema.h"
+#include "smtpd/session.h"
+
+#include "wire.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+
+static const char gateway_settings[] = "TMAIL_ME=mx.example.org\nTMAIL_SMTPD_MAX_DATABYTES=4096\nTMAIL_SMTPD_MAX_COMMAND_LENGTH=512\nTMAIL_SMTP_MAX_RCPT=5\n"
+                                       "TMAIL_SMTPD_MAX_HOPS=3\nTMAIL_SMTPD_MAX_ERRORS=50\nTMAIL_SMTPD_MAX_COMMANDS=300\nTMAIL_SMTPD_SERVER_TIMEOUT=10s\n"
+                                       "TMAIL_SMTPD_MAX_TEXT_LENGTH=2000\nTMAIL_SMTPD_CONCURRENCY_INCOMING=2\nTMAIL_TEMPDIR=/tmp\n";
+
+static enum answer gateway_rcpthost(void *self, struct str domain, struct rcpthost *host)
+{
+    (void)self;
+    *host = (struct rcpthost){.is_local = !str_equal(domain, STR("relay.example"))};
+    if (str_equal(domain, STR("broken.example")))
+        return ANSWER_FAILED;
+    return str_equal(domain, STR("local.example")) || str_equal(domain, STR("relay.example")) ? ANSWER_YES : ANSWER_NO;
+}
+
+static enum answer gateway_recipient(void *self, struct str local, struct str domain)
+{
+    (void)self;
+    (void)domain;
+    return str_equal(local, STR("broken")) ? ANSWER_FAILED : str_equal(local, STR("nobody")) ? ANSWER_NO : ANSWER_YES;
+}
+
+static enum answer gateway_relayip(void *self, const struct address *client)
+{
+    (void)self;
+    return address_is_loopback(client) ? ANSWER_YES : ANSWER_NO;
+}
+
+static enum answer gateway_routes(void *self, const struct route_question *question, struct arena *arena, struct route **routes, size_t *count)
+{
+    (void)self;
+    (void)question;
+    (void)arena;
+    *routes = NULL;
+    *count = 0;
+    return ANSWER_NO;
+}
+
+static void gateway_close(void *self)
+{
+    (void)self;
+}
+
+static struct {
+    bool open;
+    char folder[64];
+    struct conf conf;
+    struct directory directory;
+    struct smtpd smtpd;
+    struct queue queue;
+    struct db_query *messages, *recipients, *forget_messages, *forget_recipients;
+} gateway;
+
+static void gateway_clean_up(void)
+{
+    static const char *const names[] = {"queue.db", "queue.db-wal", "queue.db-shm", "wake", "turn"};
+    char path[128];
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s", gateway.folder, names[i]);
+        unlink(path);
+    }
+    rmdir(gateway.folder);
+}
+
+static void gateway_open(void)
+{
+    char *environment[] = {NULL};
+    struct conf_errors errors = {0};
+    char error[512];
+    int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    gateway.open = true;
+    snprintf(gateway.folder, sizeof gateway.folder, "%s/tmail-fuzz-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    if (mkdtemp(gateway.folder) == NULL || !log_open("/dev", nowhere, LOG_FORMAT_LOGFMT, true, "fuzz", error, sizeof error))
+        abort();
+    atexit(gateway_clean_up);
+    if (!conf_load_content(&gateway.conf, &tmail_schema, "fuzz.cfg", str_of(gateway_settings), environment, &errors)) {
+        fprintf(stderr, "%s", buf_text(&errors.lines));
+        abort();
+    }
+    gateway.directory = (struct directory){.rcpthost = gateway_rcpthost, .recipient = gateway_recipient, .relayip = gateway_relayip,
+                                           .routes = gateway_routes, .close = gateway_close};
+    gateway.smtpd = (struct smtpd){.conf = &gateway.conf, .directory = &gateway.directory,
+                                   .committer = committer_open(gateway.folder, 0, error, sizeof error)};
+    if (gateway.smtpd.committer == NULL || !queue_open(&gateway.queue, gateway.folder, error, sizeof error)) {
+        fprintf(stderr, "%s\n", error);
+        abort();
+    }
+    db_run(gateway.queue.db, "PRAGMA synchronous=OFF");
+    gateway.messages = db_prepare(gateway.queue.db, "SELECT id, sender, content FROM message ORDER BY id");
+    gateway.recipients = db_prepare(gateway.queue.db, "SELECT address, domain FROM recipient WHERE message = ?");
+    gateway.forget_messages = db_prepare(gateway.queue.db, "DELETE FROM message");
+    gateway.forget_recipients = db_prepare(gateway.queue.db, "DELETE FROM recipient");
+}
+
+/* RFC 5321 section 4.2: every line is a reply line, and a continued reply is finished unless the connection broke.  Returns the number of "queued". */
+static size_t gateway_check_replies(struct str said)
+{
+    size_t queued = 0;
+
+    fuzz_check(!data_model_has_bare(said));
+    while (said.length > 0) {
+        size_t end = str_find(said, '\n', 0);
+        struct str line = str_part(said, 0, end > 0 ? end - 1 : 0);
+
+        fuzz_check(end < said.length);
+        fuzz_check(line.length >= 4 && line.length <= 510);
+        fuzz_check(line.data[0] >= '2' && line.data[0] <= '5' && line.data[1] >= '0' && line.data[1] <= '9' && line.data[2] >= '0' && line.data[2] <= '9');
+        fuzz_check(line.data[3] == ' ' || line.data[3] == '-');
+        fuzz_check(!str_has_control(line));
+        queued += str_starts(line, STR("250 2.0.0 Ok: queued "));
+        said = str_from(said, end + 1);
+    }
+    return queued;
+}
+
+static void gateway_check_message(int64_t id, struct str sender, struct str content)
+{
+    struct path path;
+    struct arena arena = {0};
+    int recipients = 0;
+
+    fuzz_check(str_starts(content, STR("Received: from ")));
+    fuzz_check(!data_model_has_bare(content) && !str_has(content, '\0'));
+    fuzz_check(sender.length == 0 || path_parse_address(&path, sender, &arena) == PATH_OK);
+    db_bind_int(gateway.recipients, 1, id);
+    while (db_step(gateway.recipients)) {
+        struct str domain = db_str(gateway.recipients, 1);
+
+        recipients++;
+        fuzz_check(path_parse_address(&path, db_str(gateway.recipients, 0), &arena) == PATH_OK);
+        fuzz_check(str_equal(path.host, domain));
+        fuzz_check(str_equal(domain, STR("local.example")) || str_equal(domain, STR("relay.example")) || str_equal(domain, STR("mx.example.org")));
+        fuzz_check(!str_equal(domain, STR("local.example")) || (!str_equal(path.local, STR("nobody")) && !str_equal(path.local, STR("broken"))));
+    }
+    fuzz_check(db_finish(gateway.recipients));
+    fuzz_check(recipients >= 1 && recipients <= 5);
+    arena_done(&arena);
+}
+
+static size_t gateway_check_queue(void)
+{
+    size_t messages = 0;
+
+    while (db_step(gateway.messages)) {
+        messages++;
+        gateway_check_message(db_int(gateway.messages, 0), db_str(gateway.messages, 1), db_str(gateway.messages, 2));
+    }
+    fuzz_check(db_finish(gateway.messages));
+    if (messages > 0)
+        fuzz_check(queue_begin(&gateway.queue) && db_execute(gateway.forget_messages) && db_execute(gateway.forget_recipients) &&
+                   queue_commit(&gateway.queue));
+    return messages;
+}
+
+static inline void gateway_session(struct str input)
+{
+    struct address client;
+    struct buf said = {0};
+    int other, fd;
+
+    if (!gateway.open)
+        gateway_open();
+    if (!address_parse(&client, STR("192.0.2.1")))
+        abort();
+    fd = wire_open(input, &other);
+    session_run(&gateway.smtpd, fd, &client);
+    wire_read(other, &said);
+    close(other);
+    fuzz_check(gateway_check_replies(buf_str(&said)) == gateway_check_queue());
+    buf_done(&said);
+}
+
+#endif
