@@ -6,6 +6,7 @@
 #include "message/id.h"
 #include "net/resolve.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -52,6 +53,23 @@ static int64_t flushed_at(const struct job *job)
     return latest;
 }
 
+/* Want of descriptors or memory here says nothing about the host. */
+static bool is_their_fault(const struct stream *s)
+{
+    if (s->fault == STREAM_ERROR)
+        return s->error != EMFILE && s->error != ENFILE && s->error != ENOBUFS && s->error != ENOMEM && s->error != EADDRNOTAVAIL;
+    return s->fault != STREAM_STOPPED;
+}
+
+/* A server that takes no mail from us now says nothing about the recipient. */
+static void make_temporary(struct status *s)
+{
+    if (!status_is_permanent(s))
+        return;
+    s->code = (short)(s->code - 100);
+    s->class = 4;
+}
+
 /* Connected and greeted, or the reason why not in search->status. */
 static bool open_connection(struct search *s, const struct hop *hop, const struct address *address, const struct address *local, bool fallback)
 {
@@ -65,13 +83,17 @@ static bool open_connection(struct search *s, const struct hop *hop, const struc
     s->connects++;
     if (!stream_connect(&stream, address, local, clock_now() + conf->deliverd_connect_timeout)) {
         s->status = status_make(451, "4.4.1", "Cannot connect to %s: %s", s->name, stream_fault_text(&stream));
-        if (stream.fault != STREAM_STOPPED)
+        if (is_their_fault(&stream))
             hosts_mark_dead(s->context->hosts, address, local, &s->status);
         return false;
     }
     client_init(&c->client, &stream, conf->deliverd_remote_timeout);
     s->status = client_greet(&c->client, conf->me);
     if (!status_is_ok(&s->status)) {
+        /* Who does not even greet is as dead as who does not answer: the next message need not wait for that again. */
+        if (c->client.stream.fault == STREAM_TIMEOUT || c->client.stream.fault == STREAM_CLOSED)
+            hosts_mark_dead(s->context->hosts, address, local, &s->status);
+        make_temporary(&s->status);
         client_close(&c->client);
         return false;
     }
@@ -155,32 +177,26 @@ static void note_eight_bit(const struct connection *connection, const struct env
     log_end(&l);
 }
 
-/* The server takes no more recipients in this transaction; the others go in the next (RFC 5321 section 4.5.3.1.10). */
-static bool is_left_over(const struct client_recipient *r)
+/* The server takes no more recipients in this transaction (RFC 5321 section 4.5.3.1.10). */
+static bool is_left_over(const struct status *s)
 {
-    return r->status.code == 452 && r->status.subject == 5 && r->status.detail == 3;
+    return s->code == 452 && ((s->subject == 5 && s->detail == 3) || (s->subject == 0 && s->detail == 0));
 }
 
-/* Sends to all recipients; those that the server wants in a transaction of their own move to the front and are what is left of M.  True when it
- * makes sense to go on with them. */
-static bool send_some(struct connection *connection, struct client_message *m)
+static void take_outcomes(const struct client_message *m, const char *host)
 {
     bool progress = false;
-    size_t left = 0;
 
-    client_send(&connection->client, m);
+    for (size_t i = 0; i < m->count; i++)
+        progress = progress || status_is_ok(&m->recipients[i].status);
     for (size_t i = 0; i < m->count; i++) {
-        struct client_recipient *r = &m->recipients[i];
-        struct delivery *d = r->owner;
+        struct delivery *d = m->recipients[i].owner;
 
-        d->status = r->status;
-        memcpy(d->host, connection->name, sizeof d->host);
-        progress = progress || status_is_ok(&r->status);
-        if (is_left_over(r))
-            m->recipients[left++] = *r;
+        d->status = m->recipients[i].status;
+        /* Those go again at once, as a transaction of their own, when this one is recorded: so a crash repeats no more than one. */
+        d->left_over = progress && is_left_over(&d->status);
+        memcpy(d->host, host, sizeof d->host);
     }
-    m->count = left;
-    return progress && left > 0 && !connection->client.broken;
 }
 
 static void send_job(struct connection *connection, struct job *job, struct body *body)
@@ -198,8 +214,8 @@ static void send_job(struct connection *connection, struct job *job, struct body
         recipients[m.count++].owner = d;
     }
     note_eight_bit(connection, &claimed->envelope);
-    while (send_some(connection, &m))
-        ;
+    client_send(&connection->client, &m);
+    take_outcomes(&m, connection->name);
     memory_free(&recipients);
 }
 

@@ -35,7 +35,7 @@ static int64_t next_due(const struct conf *conf, const struct delivery *d, int64
 
 void outcome_decide(const struct conf *conf, const struct envelope *e, struct delivery *d)
 {
-    if (d->outcome != OUTCOME_OPEN)
+    if (d->outcome != OUTCOME_OPEN || d->left_over)
         return;
     if (d->status.code == 0)
         d->status = status_make(451, "4.3.0", "The attempt ended without an answer");

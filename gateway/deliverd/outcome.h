@@ -11,7 +11,7 @@
 #include "conf/conf.h"
 #include "queue/claim.h"
 
-/* Decides once, from d->status: another call changes nothing. */
+/* Decides once, from d->status: another call changes nothing.  What is left over stays open, and goes back to the queue as it was. */
 void outcome_decide(const struct conf *conf, const struct envelope *e, struct delivery *d);
 bool outcome_record(struct claims *claims, const struct conf *conf, const struct delivery *d);
 void outcome_log(const struct envelope *e, const struct delivery *d);

@@ -11,7 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { BUCKETS = 256 };
+enum { BUCKETS = 256, RECIPIENTS_A_POOL = 5000 };
 
 struct pool {
     struct pool *next;
@@ -19,6 +19,8 @@ struct pool {
     struct job *first, **last; /* waiting */
     int waiting, threads, idle;
     int reserved; /* jobs that are about to come */
+    size_t recipients; /* of the jobs that wait */
+    uint64_t starving; /* since when it has jobs and no thread, because all threads are taken: a number that grows; 0: it does not */
     int leaving; /* idle threads that were asked to go */
     struct signal signal;
 };
@@ -30,13 +32,15 @@ struct workers {
     struct job *done, **done_last;
     int done_fd;
     int threads, busy, reserved;
-    int starving; /* pools that have jobs and no thread, because all threads are taken */
+    int starving; /* pools that starve */
+    uint64_t hunger; /* the last number given to one */
     bool stopping;
 };
 
 struct worker {
     struct workers *workers;
     struct pool *pool;
+    bool worked; /* it has had a job */
 };
 
 static int64_t thread_limit(const struct workers *w)
@@ -121,6 +125,7 @@ static struct job *take_waiting(struct pool *p)
     if (p->first == NULL)
         p->last = &p->first;
     p->waiting--;
+    p->recipients -= job->count;
     return job;
 }
 
@@ -159,7 +164,7 @@ static bool start_worker(struct workers *w, struct pool *p)
 {
     struct worker *me = memory_new(sizeof *me);
 
-    *me = (struct worker){w, p};
+    *me = (struct worker){.workers = w, .pool = p};
     p->threads++;
     w->threads++;
     if (thread_start(work, me))
@@ -170,25 +175,42 @@ static bool start_worker(struct workers *w, struct pool *p)
     return false;
 }
 
-/* A thread has become free: the first pool that starves gets it. */
-static void feed_starving(struct workers *w)
+static void set_starving(struct workers *w, struct pool *p, bool starves)
 {
-    for (size_t i = 0; i < BUCKETS && w->starving > 0; i++)
-        for (struct pool *p = w->buckets[i]; p != NULL; p = p->next)
-            if (p->threads == 0 && p->first != NULL) {
-                if (start_worker(w, p))
-                    w->starving--;
-                return;
-            }
+    if (starves == (p->starving > 0))
+        return;
+    p->starving = starves ? ++w->hunger : 0;
+    w->starving += starves ? 1 : -1;
 }
 
-/* The thread ends: it is not counted from here on. */
+static struct pool *find_hungriest(struct workers *w)
+{
+    struct pool *found = NULL;
+
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct pool *p = w->buckets[i]; p != NULL; p = p->next)
+            if (p->starving > 0 && (found == NULL || p->starving < found->starving))
+                found = p;
+    return found;
+}
+
+/* A thread has become free: who has starved longest gets it.  If it cannot be started the next that ends tries again. */
+static void feed_starving(struct workers *w)
+{
+    struct pool *p = w->starving > 0 && w->threads < thread_limit(w) ? find_hungriest(w) : NULL;
+
+    if (p != NULL && start_worker(w, p))
+        set_starving(w, p, false);
+}
+
+/* The thread ends: it is not counted from here on.  A pool that keeps jobs waits in the line of those that starve. */
 static void leave(struct workers *w, struct pool *p)
 {
     if (p->leaving > 0)
         p->leaving--;
     w->threads--;
     p->threads--;
+    set_starving(w, p, p->threads == 0 && p->first != NULL);
     drop_pool_if_unused(w, p);
     feed_starving(w);
 }
@@ -206,7 +228,8 @@ static struct job *next_job(struct worker *me, bool has_connection)
     while (p->first == NULL && !w->stopping && p->leaving == 0 && w->starving == 0 && signal_wait(&p->signal, &w->lock, deadline))
         ;
     p->idle--;
-    if (p->first != NULL && (w->starving == 0 || p->threads == 1))
+    /* While others starve, a worker that has done a job makes room. */
+    if (p->first != NULL && (w->starving == 0 || !me->worked))
         job = take_waiting(p);
     else
         leave(w, p);
@@ -224,6 +247,7 @@ static void work(void *argument)
     memory_free(&argument);
     while ((job = next_job(&me, connection.open)) != NULL) {
         carry_out(w->context, &connection, job);
+        me.worked = true;
         lock_take(&w->lock);
         add_done(w, job);
         lock_release(&w->lock);
@@ -252,30 +276,49 @@ static bool staff(struct workers *w, struct pool *p)
     }
     if (p->threads >= w->context->conf->deliverd_destination_concurrency)
         return true;
-    if (w->threads < thread_limit(w))
-        return start_worker(w, p) || p->threads > 0;
-    if (p->threads == 0 && p->waiting == 1) {
-        w->starving++;
+    if (w->threads < thread_limit(w) && start_worker(w, p)) {
+        set_starving(w, p, false);
+        return true;
+    }
+    if (w->threads == 0)
+        return false;
+    if (p->threads == 0 && p->starving == 0) {
+        set_starving(w, p, true);
         ask_one_to_leave(w);
     }
     return true;
 }
 
-bool workers_reserve(struct workers *w, struct str key)
+/* With the lock taken. */
+static enum workers_room room_of(const struct workers *w, const struct pool *p, bool crowded)
 {
-    int64_t window = w->context->conf->deliverd_destination_concurrency;
+    int64_t window = 2 * w->context->conf->deliverd_destination_concurrency + 8, all = 2 * thread_limit(w);
+    int64_t left = all - w->busy - w->reserved;
+
+    if (p->threads + p->waiting + p->reserved == 0)
+        return left > -all ? WORKERS_ROOM : WORKERS_ALL_FULL;
+    if (left <= 0)
+        return WORKERS_ALL_FULL;
+    if (crowded)
+        return WORKERS_POOL_FULL;
+    /* Enough that no worker waits while a transaction is at the disk, and little enough to be given back quickly. */
+    window = clock_earlier(window, 1 + left / 4);
+    return p->waiting + p->reserved < window && p->recipients < RECIPIENTS_A_POOL ? WORKERS_ROOM : WORKERS_POOL_FULL;
+}
+
+enum workers_room workers_reserve(struct workers *w, struct str key, bool crowded)
+{
+    enum workers_room room;
     struct pool *p;
-    bool has_room;
 
     lock_take(&w->lock);
     p = find_pool(w, key);
-    /* Enough that no worker waits while a transaction is at the disk, and little enough to be given back quickly. */
-    has_room = p->waiting + p->reserved < 2 * window + 8 && w->busy + w->reserved < 2 * thread_limit(w);
-    p->reserved += has_room;
-    w->reserved += has_room;
+    room = room_of(w, p, crowded);
+    p->reserved += room == WORKERS_ROOM;
+    w->reserved += room == WORKERS_ROOM;
     drop_pool_if_unused(w, p);
     lock_release(&w->lock);
-    return has_room;
+    return room;
 }
 
 void workers_give_up(struct workers *w, struct str key)
@@ -303,6 +346,7 @@ void workers_submit(struct workers *w, struct str key, struct job *job)
     p->reserved--;
     w->reserved--;
     p->waiting++;
+    p->recipients += job->count;
     w->busy++;
     if (!staff(w, p)) {
         log_message(LOG_LEVEL_ERROR, "worker", "no thread left for a delivery");
@@ -332,8 +376,7 @@ void workers_stop(struct workers *w)
     w->stopping = true;
     for (size_t i = 0; i < BUCKETS; i++)
         for (struct pool *p = w->buckets[i]; p != NULL; p = p->next) {
-            if (p->first != NULL && p->threads == 0)
-                w->starving--;
+            set_starving(w, p, false);
             while (p->first != NULL)
                 add_done(w, take_waiting(p));
             signal_all(&p->signal);

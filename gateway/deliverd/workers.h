@@ -16,8 +16,12 @@ struct workers;
 struct workers *workers_new(const struct attempt_context *context, char *error, size_t error_size);
 int workers_done_fd(const struct workers *w);
 
-/* Keeps a place for one job with the hop of that key; false when it has enough.  Each place is used by workers_submit or given up. */
-bool workers_reserve(struct workers *w, struct str key);
+enum workers_room { WORKERS_ROOM, WORKERS_POOL_FULL, WORKERS_ALL_FULL };
+
+/* Keeps a place for one job with the hop of that key, if there is one.  A hop that has nothing yet always gets one; the more places are taken in all, the fewer
+ * one hop may have, so that hops that hang leave room for the others.  CROWDED: only hops that have nothing.  Each place is used by workers_submit or
+ * given up. */
+enum workers_room workers_reserve(struct workers *w, struct str key, bool crowded);
 void workers_give_up(struct workers *w, struct str key);
 void workers_submit(struct workers *w, struct str key, struct job *job);
 struct job *workers_take_done(struct workers *w);

@@ -12,25 +12,30 @@ bool claims_init(struct claims *c, struct queue *q)
                                       "ORDER BY domain, due LIMIT 1"),
         .due = db_prepare(db, "SELECT message, number FROM recipient INDEXED BY recipient_due WHERE state = 1 AND domain = ? AND due <= ? "
                               "ORDER BY due LIMIT ?"),
-        .message = db_prepare(db, "SELECT session, arrived, sender, sender_host, user, client, helo, body, smtputf8, ret, envid, size, "
-                                  "CASE WHEN size <= ?2 THEN content END FROM message WHERE id = ?1"),
+        .message = db_prepare(db, "SELECT session, arrived, sender, sender_host, user, client, helo, body, smtputf8, ret, envid, size "
+                                  "FROM message WHERE id = ?"),
+        .content = db_prepare(db, "SELECT content FROM message WHERE id = ?"),
         .recipients = db_prepare(db, "SELECT number, address, domain, notify, orcpt, due, flushed, attempts FROM recipient "
                                      "WHERE message = ? AND state = 1 AND due <= ?"),
         .mark = db_prepare(db, "UPDATE recipient SET state = 2, owner = ?3, attempts = attempts + 1 WHERE message = ?1 AND number = ?2"),
         .delivered = db_prepare(db, "DELETE FROM recipient WHERE message = ? AND number = ?"),
         .forget = db_prepare(db, "DELETE FROM message WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM recipient WHERE message = ?1)"),
-        .later = db_prepare(db, "UPDATE recipient SET state = 1, owner = NULL, due = ?3, tried = ?4, host = ?5, code = ?6, enhanced = ?7, "
+        .later = db_prepare(db, "UPDATE recipient SET state = 1, owner = NULL, crashes = 0, due = ?3, tried = ?4, host = ?5, code = ?6, enhanced = ?7, "
                                 "reason = ?8 WHERE message = ?1 AND number = ?2"),
         .failed = db_prepare(db, "UPDATE recipient SET state = 4, owner = NULL, due = ?3, tried = ?4, host = ?5, code = ?6, enhanced = ?7, "
                                  "reason = ?8 WHERE message = ?1 AND number = ?2"),
         .give_back = db_prepare(db, "UPDATE recipient SET state = 1, owner = NULL, attempts = attempts - 1 WHERE message = ?1 AND number = ?2"),
+        .hold = db_prepare(db, "UPDATE recipient SET state = 3, owner = NULL, reason = ?2 WHERE message = ?1 AND state IN (1, 2)"),
+        .give_back_all = db_prepare(db, "UPDATE recipient SET state = 1, owner = NULL WHERE state = 2 AND owner = ?"),
+        .bring_forward = db_prepare(db, "UPDATE recipient SET due = ?1 WHERE state = 1 AND due > ?2"),
         .owners = db_prepare(db, "SELECT DISTINCT owner FROM recipient WHERE state = 2"),
         .recover = db_prepare(db, "UPDATE recipient SET state = CASE WHEN crashes + 1 >= ?4 THEN 3 ELSE 1 END, owner = NULL, crashes = crashes + 1, "
                                   "due = CASE WHEN crashes = 0 THEN ?2 ELSE ?2 + ?3 END, tried = ?2, code = 451, enhanced = '4.3.0', reason = "
                                   "'the delivery process ended during the attempt' WHERE state = 2 AND owner = ?1"),
     };
     return c->next_domain != NULL && c->due != NULL && c->message != NULL && c->recipients != NULL && c->mark != NULL && c->delivered != NULL &&
-           c->forget != NULL && c->later != NULL && c->failed != NULL && c->give_back != NULL && c->owners != NULL && c->recover != NULL;
+           c->forget != NULL && c->later != NULL && c->failed != NULL && c->give_back != NULL && c->owners != NULL && c->recover != NULL &&
+           c->content != NULL && c->hold != NULL && c->give_back_all != NULL && c->bring_forward != NULL;
 }
 
 int claims_next_domain(struct claims *c, struct str after, char *domain, int64_t *due)
@@ -64,7 +69,6 @@ static int load_message(struct claims *c, int64_t id, struct claimed *m)
     int found = 0;
 
     db_bind_int(q, 1, id);
-    db_bind_int(q, 2, CLAIM_CONTENT_MAX);
     if (db_step(q)) {
         e->id = id;
         e->session = arena_str(&m->arena, db_str(q, 0));
@@ -80,7 +84,6 @@ static int load_message(struct claims *c, int64_t id, struct claimed *m)
         e->envid = arena_str(&m->arena, db_str(q, 10));
         m->size = db_int(q, 11);
         m->has_content = m->size <= CLAIM_CONTENT_MAX;
-        m->content = arena_str(&m->arena, db_str(q, 12));
         found = 1;
     }
     return db_finish(q) ? found : -1;
@@ -125,6 +128,40 @@ int claims_load(struct claims *c, int64_t message, int64_t now, struct claimed *
         claimed_free(&m);
     *loaded = m;
     return found;
+}
+
+bool claims_load_content(struct claims *c, struct claimed *m)
+{
+    bool found = false;
+
+    if (!m->has_content || m->content.data != NULL)
+        return true;
+    db_bind_int(c->content, 1, m->envelope.id);
+    if (db_step(c->content)) {
+        m->content = arena_str(&m->arena, db_str(c->content, 0));
+        found = (int64_t)m->content.length == m->size;
+    }
+    return db_finish(c->content) && found;
+}
+
+bool claims_hold(struct claims *c, int64_t message, const char *why)
+{
+    db_bind_int(c->hold, 1, message);
+    db_bind_str(c->hold, 2, str_of(why));
+    return db_execute(c->hold);
+}
+
+bool claims_give_back_all(struct claims *c, int64_t owner)
+{
+    db_bind_int(c->give_back_all, 1, owner);
+    return db_execute(c->give_back_all);
+}
+
+bool claims_bring_forward(struct claims *c, int64_t now, int64_t latest)
+{
+    db_bind_int(c->bring_forward, 1, now);
+    db_bind_int(c->bring_forward, 2, latest);
+    return db_execute(c->bring_forward);
 }
 
 void claimed_free(struct claimed **c)
@@ -200,18 +237,15 @@ static int list_owners(struct claims *c, int64_t *owners)
     return db_finish(c->owners) ? count : -1;
 }
 
-bool claims_recover(struct claims *c, const struct owner *self, int64_t now, int64_t retry_ms, int64_t *recovered, bool *others)
+bool claims_recover(struct claims *c, const struct owner *self, int64_t now, int64_t retry_ms, int64_t *recovered)
 {
     int64_t owners[OWNERS_MAX];
     int count = list_owners(c, owners);
 
     *recovered = 0;
-    *others = count == OWNERS_MAX;
     for (int i = 0; i < count; i++) {
-        if (owner_is_alive(self, owners[i])) {
-            *others = *others || owners[i] != self->number;
+        if (owner_is_alive(self, owners[i]))
             continue;
-        }
         db_bind_int(c->recover, 1, owners[i]);
         db_bind_int(c->recover, 2, now);
         db_bind_int(c->recover, 3, retry_ms);

@@ -18,6 +18,7 @@ struct claims {
     struct db_query *next_domain, *due, *message, *recipients, *mark;
     struct db_query *delivered, *forget, *later, *failed, *give_back;
     struct db_query *owners, *recover;
+    struct db_query *content, *hold, *give_back_all, *bring_forward;
 };
 
 enum outcome { OUTCOME_OPEN, OUTCOME_DELIVERED, OUTCOME_LATER, OUTCOME_FAILED };
@@ -31,6 +32,7 @@ struct delivery {
     int64_t flushed; /* 0: nobody asked */
     int64_t attempts;
     struct status status;
+    bool left_over; /* the server wants it in a transaction of its own */
     enum outcome outcome;
     char host[CLAIM_HOST_SIZE]; /* next hop spoken to, NAME[ADDRESS]:PORT; "": none */
 };
@@ -40,7 +42,7 @@ struct claimed {
     struct arena arena;
     struct envelope envelope;
     int64_t size;
-    bool has_content; /* small ones come along */
+    bool has_content; /* small: claims_load_content brings it along */
     struct str content;
     struct delivery *deliveries;
 };
@@ -56,9 +58,12 @@ bool claims_init(struct claims *c, struct queue *q);
 int claims_next_domain(struct claims *c, struct str after, char *domain, int64_t *due);
 /* Up to MOST recipients of DOMAIN that are due; their number, or -1. */
 int claims_due(struct claims *c, const char *domain, int64_t now, struct due *to, int most);
-/* Loads a message and its due recipients.  1, 0 when it is gone, or -1.  claimed_free frees it. */
+/* Loads a message, without its content, and its due recipients.  1, 0 when it is gone, or -1.  claimed_free frees it. */
 int claims_load(struct claims *c, int64_t message, int64_t now, struct claimed **loaded);
 void claimed_free(struct claimed **c);
+
+/* False when it cannot be read whole. */
+bool claims_load_content(struct claims *c, struct claimed *m);
 
 bool claims_mark(struct claims *c, const struct delivery *d, int64_t owner);
 
@@ -69,7 +74,13 @@ bool claims_failed(struct claims *c, const struct delivery *d, int64_t now);
 bool claims_give_back(struct claims *c, const struct delivery *d);
 
 /* What dead deliverers had in hand has spent an attempt: due at once after the first crash, after RETRY_MS after the second, held after the third.
- * *RECOVERED counts them; *OTHERS says whether other deliverers still live with recipients in hand. */
-bool claims_recover(struct claims *c, const struct owner *self, int64_t now, int64_t retry_ms, int64_t *recovered, bool *others);
+ * *RECOVERED counts them. */
+bool claims_recover(struct claims *c, const struct owner *self, int64_t now, int64_t retry_ms, int64_t *recovered);
+/* What OWNER still has in hand goes back, due as it was. */
+bool claims_give_back_all(struct claims *c, int64_t owner);
+/* Keeps a message that cannot be read out of everybody's way, for an administrator to look at. */
+bool claims_hold(struct claims *c, int64_t message, const char *why);
+/* What is due later than LATEST was put there by a clock that was wrong: it is due NOW. */
+bool claims_bring_forward(struct claims *c, int64_t now, int64_t latest);
 
 #endif

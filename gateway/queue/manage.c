@@ -1,14 +1,26 @@
 #include "queue/manage.h"
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "queue/wake.h"
 
-static void take_row(struct db_query *q, struct queue_row *row)
+enum { PAGE_ROWS = 500 };
+
+struct page {
+    struct arena arena;
+    int64_t message, number; /* of the last row: the next page starts behind it */
+    struct queue_row rows[PAGE_ROWS];
+    int count;
+};
+
+static void take_row(struct db_query *q, struct page *p)
 {
-    *row = (struct queue_row){
+    struct arena *arena = &p->arena;
+
+    p->rows[p->count++] = (struct queue_row){
         .id = db_int(q, 0),
-        .sender = db_str(q, 1),
-        .recipient = db_str(q, 2),
+        .sender = arena_str(arena, db_str(q, 1)),
+        .recipient = arena_str(arena, db_str(q, 2)),
         .state = (enum recipient_state)db_int(q, 3),
         .added = db_int(q, 4),
         .next = db_int(q, 3) == RECIPIENT_SCHEDULED ? db_int(q, 5) : 0,
@@ -16,28 +28,47 @@ static void take_row(struct db_query *q, struct queue_row *row)
         .crashes = db_int(q, 7),
         .tried = db_int(q, 8),
         .size = db_int(q, 9),
-        .host = db_str(q, 10),
-        .enhanced = db_str(q, 11),
-        .reason = db_str(q, 12),
+        .host = arena_str(arena, db_str(q, 10)),
+        .enhanced = arena_str(arena, db_str(q, 11)),
+        .reason = arena_str(arena, db_str(q, 12)),
         .code = (int)db_int(q, 13),
     };
+    p->message = db_int(q, 0);
+    p->number = db_int(q, 14);
+}
+
+/* A page is read to its end before anybody sees it: a reader that takes its time, such as a pager, must not hold the database's log. */
+static bool read_page(struct db_query *query, int64_t message, struct page *p)
+{
+    p->count = 0;
+    db_bind_int(query, 1, message);
+    db_bind_int(query, 2, p->message);
+    db_bind_int(query, 3, p->number);
+    db_bind_int(query, 4, PAGE_ROWS);
+    while (db_step(query) && p->count < PAGE_ROWS)
+        take_row(query, p);
+    return db_finish(query);
 }
 
 bool manage_list(struct queue *q, int64_t message, queue_row_sink sink, void *context)
 {
     struct db_query *query = db_prepare(q->db, "SELECT m.id, m.sender, r.address, r.state, m.arrived, r.due, r.attempts, r.crashes, r.tried, m.size, "
-                                               "r.host, r.enhanced, r.reason, r.code FROM message m JOIN recipient r ON r.message = m.id "
-                                               "WHERE ?1 = 0 OR m.id = ?1 ORDER BY m.id, r.number");
-    struct queue_row row;
+                                               "r.host, r.enhanced, r.reason, r.code, r.number FROM recipient r JOIN message m ON m.id = r.message "
+                                               "WHERE (r.message, r.number) > (?2, ?3) AND (?1 = 0 OR r.message = ?1) ORDER BY r.message, r.number "
+                                               "LIMIT ?4");
+    struct page *page = memory_new(sizeof *page);
+    bool ok = query != NULL;
 
-    if (query == NULL)
-        return false;
-    db_bind_int(query, 1, message);
-    while (db_step(query)) {
-        take_row(query, &row);
-        sink(context, &row);
+    if (message > 0)
+        page->message = message; /* and number 0: from its first recipient on */
+    while (ok && (ok = read_page(query, message, page)) && page->count > 0) {
+        for (int i = 0; i < page->count; i++)
+            sink(context, &page->rows[i]);
+        arena_done(&page->arena);
     }
-    return db_finish(query);
+    arena_done(&page->arena);
+    memory_free(&page);
+    return ok;
 }
 
 bool manage_count(struct queue *q, int64_t *messages, int64_t *recipients)

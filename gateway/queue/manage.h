@@ -2,7 +2,8 @@
  * manage - what an administrator sees of the queue and does to it, with or without a running daemon.
  *
  * Changes are single transactions; they are in force when they return, and the deliverers have been woken.  A recipient that is being delivered is left
- * alone.  What is listed is read in one snapshot, row by row, so that a long queue costs no memory.
+ * alone.  What is listed is read by pages of some hundred rows, so that a long queue costs no memory
+ * and a slow reader holds nothing.
  */
 #ifndef QUEUE_MANAGE_H
 #define QUEUE_MANAGE_H

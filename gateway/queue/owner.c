@@ -60,3 +60,10 @@ bool owner_is_alive(const struct owner *o, int64_t number)
     /* One's own lock does not stand in one's own way, so it must be asked first; a file that cannot be asked kills nobody. */
     return number == o->number || fcntl(o->fd, F_OFD_GETLK, &lock) < 0 || lock.l_type != F_UNLCK;
 }
+
+bool owner_has_company(const struct owner *o)
+{
+    struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 1, .l_len = NUMBERS};
+
+    return fcntl(o->fd, F_OFD_GETLK, &all) == 0 && all.l_type != F_UNLCK;
+}

@@ -19,6 +19,8 @@ struct owner {
 
 bool owner_open(struct owner *o, const char *folder, char *error, size_t error_size);
 void owner_close(struct owner *o);
+/* Other deliverers live. */
+bool owner_has_company(const struct owner *o);
 bool owner_is_alive(const struct owner *o, int64_t number);
 
 #endif

@@ -39,12 +39,31 @@ static struct status give_up(struct client *c, struct status why)
 
 static void put(struct client *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* A server that says more than it was asked would have its words taken for the answer to the next command.  False: it did, or it has closed. */
+static bool is_in_step(struct client *c)
+{
+    char byte;
+    ssize_t n;
+
+    if (c->broken || c->expected > 0)
+        return !c->broken;
+    n = stream_input(&c->stream).length > 0 ? 1 : recv(c->stream.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n < 0)
+        return true;
+    give_up(c, n == 0 ? status_make(451, "4.4.2", "The server has closed the connection")
+                      : status_make(451, "4.5.0", "The server said something that it was not asked"));
+    return false;
+}
+
 static void put(struct client *c, const char *format, ...)
 {
     char line[2048];
     va_list args;
     int length;
 
+    if (!is_in_step(c))
+        return;
+    c->expected++;
     va_start(args, format);
     length = vsnprintf(line, sizeof line, format, args);
     va_end(args);
@@ -91,6 +110,8 @@ static struct status read_reply(struct client *c, const char *to, int64_t timeou
     if (c->broken)
         return c->failure;
     c->stream.deadline = clock_now() + timeout;
+    c->expected--;
+    stream_flush(&c->stream);
     result = reply_read(&c->stream, &s, each, context);
     if (result == REPLY_READ) {
         snprintf(text, sizeof text, "%d %s", s.code, s.text);
@@ -131,20 +152,28 @@ static void take_extension(void *context, struct str text)
         str_number(str_trim(str_from(text, space)), INT64_MAX, &c->size_limit);
 }
 
+/* Of all positive replies only CODE means yes. */
+static struct status only(struct status s, int code, const char *to)
+{
+    return !status_is_ok(&s) || s.code == code ? s : status_make(451, "4.5.0", "Unexpected reply %d to %s", s.code, to);
+}
+
 struct status client_greet(struct client *c, const char *me)
 {
-    struct status s = command(c, "connect");
+    struct status s;
 
+    c->expected = 1; /* the banner */
+    s = only(command(c, "connect"), 220, "connect");
     if (c->broken || !status_is_ok(&s))
         return s;
     put(c, "EHLO %s", me);
-    s = read_reply(c, "EHLO", c->timeout, take_extension, c);
+    s = only(read_reply(c, "EHLO", c->timeout, take_extension, c), 250, "EHLO");
     if (c->broken || !status_is_permanent(&s))
         return s;
     c->extensions = 0;
     c->size_limit = 0;
     put(c, "HELO %s", me);
-    return command(c, "HELO");
+    return only(command(c, "HELO"), 250, "HELO");
 }
 
 static bool offers(const struct client *c, enum client_extension extension)
@@ -246,6 +275,11 @@ static void take_rcpt_reply(struct client *c, struct client_recipient *r)
     struct status s = command(c, "RCPT");
 
     r->accepted = s.code == 250 || s.code == 251 || s.code == 252;
+    /* RFC 5321 section 4.5.3.1.10: 552 once meant "too many recipients"; a full mailbox says X.2.2. */
+    if (s.code == 552 && s.subject != 2) {
+        s.code = 452;
+        s.class = 4;
+    }
     if (!r->accepted)
         r->status = status_is_ok(&s) ? status_make(451, "4.5.0", "Unexpected reply %d to RCPT", s.code) : s;
 }
@@ -387,6 +421,9 @@ static const char unsendable[] = "The content has a bare CR or LF, or could not 
 /* An unfinished DATA can only be undone by dropping the connection (RFC 5321 section 4.1.1.10). */
 static struct status send_data(struct client *c, const struct client_message *m)
 {
+    if (!is_in_step(c))
+        return c->failure;
+    c->expected++;
     if (!write_content(c, m, true, send_bytes))
         return give_up(c, status_make(554, "5.6.0", unsendable));
     return read_reply(c, "the end of data", 2 * c->timeout, NULL, NULL);
@@ -397,7 +434,8 @@ static struct status send_chunk(struct client *c, const struct client_message *m
     if (!write_content(c, m, false, send_nothing))
         return status_make(554, "5.6.0", unsendable);
     put(c, "BDAT %lld LAST", (long long)m->size);
-    send_raw(c, m);
+    if (!c->broken)
+        send_raw(c, m);
     return read_reply(c, "BDAT", 2 * c->timeout, NULL, NULL);
 }
 
@@ -416,6 +454,7 @@ static void close_data(struct client *c)
 
     if (c->broken || s.code != 354)
         return;
+    c->expected++;
     stream_put(&c->stream, STR(".\r\n"));
     command(c, "the end of data");
 }
@@ -446,6 +485,10 @@ void client_send(struct client *c, struct client_message *m)
     for (size_t i = 0; i < m->count; i++) {
         m->recipients[i].status = (struct status){0};
         m->recipients[i].accepted = false;
+    }
+    if (!is_in_step(c)) {
+        settle_open(m, &c->failure);
+        return;
     }
     if (refuse_early(c, m, sender, sizeof sender))
         return;

@@ -30,6 +30,7 @@ struct client {
     bool introduced; /* the first line of the answer to EHLO has been seen */
     unsigned extensions;
     uint64_t size_limit; /* 0: none */
+    int expected; /* replies to what was said that have not been read */
     bool broken;
     bool answered; /* since client_send began the server has said something of the message, not only that it goes (421) */
     struct status failure; /* why it is broken */
