@@ -302,7 +302,7 @@ static enum workers_room room_of(const struct workers *w, const struct pool *p, 
     if (crowded)
         return WORKERS_POOL_FULL;
     /* Enough that no worker waits while a transaction is at the disk, and little enough to be given back quickly. */
-    window = clock_earlier(window, 1 + left / 4);
+    window = clock_earlier(window, 1 + left / 2);
     return p->waiting + p->reserved < window && p->recipients < RECIPIENTS_A_POOL ? WORKERS_ROOM : WORKERS_POOL_FULL;
 }
 

@@ -139,7 +139,7 @@ static void gateway_check_message(int64_t id, struct str sender, struct str cont
     struct arena arena = {0};
     int recipients = 0;
 
-    fuzz_check(str_starts(content, STR("Received: from ")));
+    fuzz_check(str_starts(content, STR("Received: from")));
     fuzz_check(!data_model_has_bare(content) && !str_has(content, '\0'));
     fuzz_check(sender.length == 0 || path_parse_address(&path, sender, &arena) == PATH_OK);
     db_bind_int(gateway.recipients, 1, id);

@@ -16,7 +16,7 @@ static int count_received(struct str content, bool *ended, bool *eight_bit)
         struct str line = str_part(content, 0, end);
 
         *ended = end < content.length && str_equal(line, STR("\r"));
-        received += str_starts_nocase(line, STR("Received:"));
+        received += str_starts_nocase(line, STR("Received")) && str_starts(str_trim(str_from(line, 8)), STR(":"));
         *eight_bit = *eight_bit || !str_is_ascii(line);
         content = end < content.length ? str_from(content, end + 1) : STR("");
     }

@@ -9,7 +9,7 @@ static void check_field(struct str field)
 {
     int depth = 0;
 
-    fuzz_check(str_starts(field, STR("Received: from ")) && str_ends(field, STR("\r\n")));
+    fuzz_check(str_starts(field, STR("Received: from")) && str_ends(field, STR("\r\n")));
     for (size_t i = 0; i < field.length; i++) {
         unsigned char c = (unsigned char)field.data[i];
 

@@ -38,6 +38,31 @@ static void recipients_keep_their_order_and_facts(void)
     arena_done(&arena);
 }
 
+/* What was parsed may be gone: an envelope owns what it keeps. */
+static void recipients_outlive_their_command(void)
+{
+    struct envelope e;
+
+    envelope_init(&e, &arena);
+    for (int i = 0; i < 50; i++) {
+        struct arena scratch = {0};
+        const struct rcpt_params params = {.orcpt = STR("rfc822;x@y")};
+        char text[40];
+        struct path path;
+
+        snprintf(text, sizeof text, "user%d@b.example", i);
+        check_number(path_parse_address(&path, str_of(text), &scratch), PATH_OK);
+        check(envelope_add(&e, &path, &params));
+        memset(text, '-', sizeof text);
+        arena_done(&scratch);
+    }
+    check_str(e.recipients->address, STR("user0@b.example"));
+    check_str(e.recipients->domain, STR("b.example"));
+    check_str(e.last->address, STR("user49@b.example"));
+    check_number(e.last->number, 50);
+    arena_done(&arena);
+}
+
 /* RFC 5321 section 2.4: local parts are case-sensitive to all but their own host, domains to nobody. */
 static void the_same_mailbox_is_there_once(void)
 {
@@ -72,6 +97,7 @@ static void the_same_mailbox_is_there_once(void)
 
 static const struct test_case cases[] = {
     TEST_CASE(recipients_keep_their_order_and_facts),
+    TEST_CASE(recipients_outlive_their_command),
     TEST_CASE(the_same_mailbox_is_there_once),
 };
 

@@ -20,6 +20,7 @@ static const struct {
     {"Subject: \xc3\xa4\r\n\r\n", true, true, 0},
     {"Received: \xc3\xa4\r\nReceived: b\r\n", false, true, 2},
     {"a\r\nb\r\nReceived: x\r\n\r\n", true, false, 1},
+    {"Received : x\r\nReceived \t:x\r\nReceived x: y\r\nReceived\r\n\r\n", true, false, 2}, /* RFC 5322 section 4.5 */
     {" \r\nReceived: x\r\n\r\n", true, false, 1}, /* a line of white space is no empty line (RFC 5322 section 2.1) */
 };
 

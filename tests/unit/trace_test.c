@@ -53,7 +53,7 @@ static bool is_one_field(void)
 {
     int depth = 0;
 
-    if (!str_starts(buf_str(&field), STR("Received: from ")) || !str_ends(buf_str(&field), STR("\r\n")))
+    if (!str_starts(buf_str(&field), STR("Received: from")) || !str_ends(buf_str(&field), STR("\r\n")))
         return false;
     for (size_t i = 0; i < field.length; i++) {
         unsigned char c = (unsigned char)field.data[i];

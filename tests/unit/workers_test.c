@@ -191,7 +191,7 @@ static struct str prepare(struct errand *e, const char *host, int port)
 
 static void submit(struct workers *w, struct str key, struct errand *e)
 {
-    if (check(workers_reserve(w, key)))
+    if (check(workers_reserve(w, key, false) == WORKERS_ROOM))
         workers_submit(w, key, &e->job);
 }
 
@@ -288,7 +288,7 @@ static void concurrency_is_bounded(void)
         while (sent < 30) {
             struct str key = prepare(&e[sent], NULL, 0);
 
-            if (!workers_reserve(w, key)) {
+            if (workers_reserve(w, key, false) != WORKERS_ROOM) {
                 finish(&e[sent]);
                 break;
             }
@@ -314,14 +314,14 @@ static void a_place_is_given_up(void)
     struct str key = prepare(&e, NULL, 0);
     int places = 0;
 
-    while (places < 100 && workers_reserve(w, key))
+    while (places < 100 && workers_reserve(w, key, false) == WORKERS_ROOM)
         places++;
     check(places > 0 && places < 100);
     for (int i = 0; i < places; i++)
         workers_give_up(w, key);
     for (int i = 0; i < places; i++)
-        check(workers_reserve(w, key));
-    check(!workers_reserve(w, key));
+        check(workers_reserve(w, key, false) == WORKERS_ROOM);
+    check(workers_reserve(w, key, false) != WORKERS_ROOM);
     for (int i = 0; i < places; i++)
         workers_give_up(w, key);
     check_number(workers_busy(w), 0);
@@ -381,7 +381,7 @@ static void a_bad_greeting_hands_over(void)
 
 static void a_stop_gives_back_what_has_not_started(void)
 {
-    struct workers *w = make_workers(1, 4, 60000);
+    struct workers *w = make_workers(1, 40, 60000);
     struct errand e[4];
     int carried_out = 0;
 
