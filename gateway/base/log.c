@@ -161,7 +161,7 @@ static void put_escaped(struct log_line *l, struct str value, bool ascii_only)
         char text[ESCAPE_SIZE];
         bool c1 = !ascii_only && is_c1(value, i);
 
-        if ((ascii_only || !is_continuation(value, i)) && (l->length + ESCAPE_SIZE > end || !has_room(l, 2 * ESCAPE_SIZE)))
+        if ((ascii_only || !is_continuation(value, i)) && (l->length + ESCAPE_SIZE > end || !has_room(l, ESCAPE_SIZE)))
             return;
 
         if (c1)

@@ -23,6 +23,7 @@ enum {
     CLAIM_MS = 10,           /* of a turn; the receivers wait meanwhile */
     CLOCK_JUMP_MS = 60000,
     LAST_WORDS_MS = 2000,
+    UNREADABLE_MOST = 256,
     BLOCKED_MS = 100,        /* between turns that found no place for anything */
     DRAIN_LOOK_MS = 100,
     IN_HAND_MOST = 20000, /* recipients; one takes about 1 KB */
@@ -47,6 +48,8 @@ struct scheduler {
     bool round_complete;
     bool blocked;             /* a next hop had no place in this turn */
     bool stalled;             /* all places are taken: only a result makes room */
+    int64_t unreadable[UNREADABLE_MOST];
+    int unreadable_count, unreadable_held;
     bool results_only;        /* the last turn failed: save what is done before claiming again */
     uint64_t turns;
     struct job *results;      /* done, not yet recorded */
@@ -221,14 +224,36 @@ static enum claim_result claim_recipients(struct scheduler *s, struct message *m
     return result;
 }
 
-/* A message that cannot be read is held, and the others go on. */
-static enum claim_result hold_unreadable(struct scheduler *s, int64_t id)
+static bool is_unreadable(const struct scheduler *s, int64_t id)
+{
+    for (int i = 0; i < s->unreadable_count; i++)
+        if (s->unreadable[i] == id)
+            return true;
+    return false;
+}
+
+/* A message that cannot be read ends this turn, is held in the next, and never looked at again: the others go on. */
+static enum claim_result note_unreadable(struct scheduler *s, int64_t id)
 {
     char text[QUEUE_ID_SIZE];
 
     queue_id_text(id, text);
-    log_message(LOG_LEVEL_ERROR, "unreadable", "message %s is held: %s", text, db_error(s->queue.db));
-    return claims_hold(&s->claims, id, "the message cannot be read from the queue") ? CLAIM_DONE : CLAIM_FAILED;
+    log_message(LOG_LEVEL_ERROR, "unreadable", "message %s: %s", text, db_error(s->queue.db));
+    if (s->unreadable_count < UNREADABLE_MOST)
+        s->unreadable[s->unreadable_count++] = id;
+    return CLAIM_FAILED;
+}
+
+static void hold_unreadable(struct scheduler *s)
+{
+    while (s->unreadable_held < s->unreadable_count && queue_begin(&s->queue)) {
+        bool ok = claims_hold(&s->claims, s->unreadable[s->unreadable_held++], "the message cannot be read from the queue");
+
+        if (!ok || !queue_commit(&s->queue)) {
+            db_status(s->queue.db); /* for the log */
+            queue_rollback(&s->queue);
+        }
+    }
 }
 
 static enum claim_result claim_message(struct scheduler *s, int64_t id, int64_t now)
@@ -240,7 +265,7 @@ static enum claim_result claim_message(struct scheduler *s, int64_t id, int64_t 
     if (found > 0)
         result = claim_recipients(s, m);
     if ((found < 0 || result == CLAIM_FAILED) && m->jobs == 0)
-        result = hold_unreadable(s, id);
+        result = note_unreadable(s, id);
     release_message(m);
     return result;
 }
@@ -252,7 +277,7 @@ static enum claim_result claim_domain(struct scheduler *s, const char *domain, i
     enum claim_result result = count >= 0 ? CLAIM_DONE : CLAIM_FAILED;
 
     for (int i = 0; i < count && result == CLAIM_DONE; i++)
-        if (i == 0 || due[i].message != due[i - 1].message)
+        if ((i == 0 || due[i].message != due[i - 1].message) && !is_unreadable(s, due[i].message))
             result = claim_message(s, due[i].message, now);
     if (count == CLAIMS_A_DOMAIN && result == CLAIM_DONE)
         s->more = true;
@@ -389,6 +414,7 @@ static bool turn(struct scheduler *s)
     db_status(s->queue.db); /* for the log */
     queue_rollback(&s->queue);
     drop_claimed(s);
+    hold_unreadable(s);
     return false;
 }
 

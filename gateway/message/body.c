@@ -43,9 +43,11 @@ static int open_scratch(const char *folder)
 
 static void fail(struct body *b)
 {
+    int error = errno;
+
     if (b->error == 0)
-        log_message(LOG_LEVEL_ERROR, "scratch", "TMAIL_TEMPDIR %s: %s", b->tempdir, strerrordesc_np(errno));
-    b->error = errno;
+        log_message(LOG_LEVEL_ERROR, "scratch", "TMAIL_TEMPDIR %s: %s", b->tempdir, strerrordesc_np(error));
+    b->error = error;
 }
 
 static void write_all(struct body *b, struct str bytes)

@@ -150,7 +150,7 @@ void stream_put(struct stream *s, struct str data)
 
 struct str stream_input(const struct stream *s)
 {
-    return (struct str){s->input + s->start, s->end - s->start};
+    return s->input != NULL ? (struct str){s->input + s->start, s->end - s->start} : STR("");
 }
 
 void stream_consume(struct stream *s, size_t length)

@@ -41,7 +41,7 @@ static void wait_with_alarm(struct turn *t)
 {
     struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGALRM};
     /* Again and again: the first may come before the wait has begun. */
-    const struct itimerspec limit = {.it_value = {.tv_sec = TURN_MS / 1000, .tv_nsec = TURN_MS % 1000 * 1000000}, .it_interval = {.tv_nsec = 50000000}};
+    const struct itimerspec limit = {.it_value = {.tv_sec = TURN_MS / 1000, .tv_nsec = TURN_MS % 1000 * 1000000L}, .it_interval = {.tv_nsec = 50000000}};
     timer_t timer;
 
     event.sigev_notify_thread_id = gettid();

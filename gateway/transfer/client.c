@@ -482,6 +482,7 @@ void client_send(struct client *c, struct client_message *m)
     struct status s;
 
     c->answered = false;
+    c->stream.deadline = clock_now() + c->timeout;
     for (size_t i = 0; i < m->count; i++) {
         m->recipients[i].status = (struct status){0};
         m->recipients[i].accepted = false;

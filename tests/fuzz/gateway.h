@@ -89,7 +89,7 @@ static void gateway_open(void)
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
     gateway.open = true;
-    snprintf(gateway.folder, sizeof gateway.folder, "%s/tmail-fuzz-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+    snprintf(gateway.folder, sizeof gateway.folder, "%.40s/tmail-fuzz-XXXXXX", getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
     if (mkdtemp(gateway.folder) == NULL || !log_open("/dev", nowhere, LOG_FORMAT_LOGFMT, true, "fuzz", error, sizeof error))
         abort();
     atexit(gateway_clean_up);
