@@ -1,9 +1,8 @@
 #include "transfer/client.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "smtp/data.h"
-#include "smtp/reply.h"
+#include "transfer/dialogue.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,120 +12,6 @@ enum { RCPT_BATCH = 50, QUIT_MS = 2000 };
 void client_init(struct client *c, const struct stream *stream, int64_t timeout)
 {
     *c = (struct client){.stream = *stream, .timeout = timeout};
-}
-
-static void log_dialogue(const struct client *c, const char *direction, const char *text)
-{
-    struct log_line l;
-    char peer[ADDRESS_TEXT_SIZE];
-
-    if (!log_debug_enabled())
-        return;
-    address_text_port(&c->stream.peer, peer);
-    log_begin(&l, LOG_LEVEL_DEBUG, "dialogue");
-    log_text(&l, "peer", peer);
-    log_text(&l, "direction", direction);
-    log_text(&l, "line", text);
-    log_end(&l);
-}
-
-static struct status give_up(struct client *c, struct status why)
-{
-    c->broken = true;
-    c->failure = why;
-    return why;
-}
-
-static void put(struct client *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* A server that says more than it was asked would have its words taken for the answer to the next command.  False: it did, or it has closed. */
-static bool is_in_step(struct client *c)
-{
-    char byte;
-    ssize_t n;
-
-    if (c->broken || c->expected > 0)
-        return !c->broken;
-    n = stream_input(&c->stream).length > 0 ? 1 : recv(c->stream.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (n < 0)
-        return true;
-    give_up(c, n == 0 ? status_make(451, "4.4.2", "The server has closed the connection")
-                      : status_make(451, "4.5.0", "The server said something that it was not asked"));
-    return false;
-}
-
-static void put(struct client *c, const char *format, ...)
-{
-    char line[2048];
-    va_list args;
-    int length;
-
-    if (!is_in_step(c))
-        return;
-    c->expected++;
-    va_start(args, format);
-    length = vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    if (length < 0 || (size_t)length >= sizeof line) {
-        give_up(c, status_make(554, "5.6.0", "Address or parameter too long to be sent")); /* none that we took is */
-        return;
-    }
-    log_dialogue(c, "out", line);
-    stream_put(&c->stream, (struct str){line, (size_t)length});
-    stream_put(&c->stream, STR("\r\n"));
-}
-
-/* RFC 3463 section 2: the class is that of the reply, whatever the server wrote. */
-static void complete_enhanced(struct status *s)
-{
-    short class = (short)(s->code / 100);
-
-    if (s->class == class)
-        return;
-    s->class = class;
-    s->subject = s->detail = 0;
-    if (class == 3)
-        s->class = 0;
-}
-
-static struct status no_reply(const struct client *c, enum reply_result result, const char *to)
-{
-    if (result == REPLY_MALFORMED)
-        return status_make(451, "4.5.0", "Malformed reply to %s", to);
-    if (result == REPLY_TOO_BIG)
-        return status_make(451, "4.5.0", "Reply to %s is too big", to);
-    if (c->stream.fault == STREAM_STOPPED)
-        return status_make(451, "4.3.2", "Stopping, the reply to %s was not awaited", to);
-    return status_make(451, c->stream.fault == STREAM_TIMEOUT ? "4.4.1" : "4.4.2", "Waiting for the reply to %s: %s", to,
-                       stream_fault_text(&c->stream));
-}
-
-static struct status read_reply(struct client *c, const char *to, int64_t timeout, reply_line each, void *context)
-{
-    struct status s;
-    enum reply_result result;
-    char text[STATUS_TEXT_SIZE + 16];
-
-    if (c->broken)
-        return c->failure;
-    c->stream.deadline = clock_now() + timeout;
-    c->expected--;
-    stream_flush(&c->stream);
-    result = reply_read(&c->stream, &s, each, context);
-    if (result == REPLY_READ) {
-        snprintf(text, sizeof text, "%d %s", s.code, s.text);
-        log_dialogue(c, "in", text);
-        c->answered = c->answered || s.code != 421;
-        complete_enhanced(&s);
-    } else {
-        s = no_reply(c, result, to);
-    }
-    return result == REPLY_READ && s.code != 421 ? s : give_up(c, s);
-}
-
-static struct status command(struct client *c, const char *name)
-{
-    return read_reply(c, name, c->timeout, NULL, NULL);
 }
 
 static const struct {
@@ -163,17 +48,17 @@ struct status client_greet(struct client *c, const char *me)
     struct status s;
 
     c->expected = 1; /* the banner */
-    s = only(command(c, "connect"), 220, "connect");
+    s = only(dialogue_command(c, "connect"), 220, "connect");
     if (c->broken || !status_is_ok(&s))
         return s;
-    put(c, "EHLO %s", me);
-    s = only(read_reply(c, "EHLO", c->timeout, take_extension, c), 250, "EHLO");
+    dialogue_put(c, "EHLO %s", me);
+    s = only(dialogue_read(c, "EHLO", c->timeout, take_extension, c), 250, "EHLO");
     if (c->broken || !status_is_permanent(&s))
         return s;
     c->extensions = 0;
     c->size_limit = 0;
-    put(c, "HELO %s", me);
-    return only(command(c, "HELO"), 250, "HELO");
+    dialogue_put(c, "HELO %s", me);
+    return only(dialogue_command(c, "HELO"), 250, "HELO");
 }
 
 static bool offers(const struct client *c, enum client_extension extension)
@@ -223,7 +108,7 @@ static void put_mail(struct client *c, const struct client_message *m, const cha
         length += (size_t)snprintf(params + length, sizeof params - length, " RET=%s", e->ret == RET_FULL ? "FULL" : "HDRS");
     if (offers(c, CLIENT_DSN) && e->envid.length > 0)
         snprintf(params + length, sizeof params - length, " ENVID=%.*s", STR_ARG(e->envid));
-    put(c, "MAIL FROM:<%s>%s", sender, params);
+    dialogue_put(c, "MAIL FROM:<%s>%s", sender, params);
 }
 
 static void put_rcpt(struct client *c, const struct recipient *r, const char *address)
@@ -236,7 +121,7 @@ static void put_rcpt(struct client *c, const struct recipient *r, const char *ad
         length = (size_t)snprintf(params, sizeof params, " NOTIFY=%s", notify);
     if (offers(c, CLIENT_DSN) && r->orcpt.length > 0)
         snprintf(params + length, sizeof params - length, " ORCPT=%.*s", STR_ARG(r->orcpt));
-    put(c, "RCPT TO:<%s>%s", address, params);
+    dialogue_put(c, "RCPT TO:<%s>%s", address, params);
 }
 
 static void settle_open(struct client_message *m, const struct status *s)
@@ -272,7 +157,7 @@ static bool refuse_early(struct client *c, struct client_message *m, char *sende
 
 static void take_rcpt_reply(struct client *c, struct client_recipient *r)
 {
-    struct status s = command(c, "RCPT");
+    struct status s = dialogue_command(c, "RCPT");
 
     r->accepted = s.code == 250 || s.code == 251 || s.code == 252;
     /* RFC 5321 section 4.5.3.1.10: 552 once meant "too many recipients"; a full mailbox says X.2.2. */
@@ -311,7 +196,7 @@ static void take_rcpt_replies(struct client *c, struct client_message *m, size_t
 
 static struct status take_mail_reply(struct client *c)
 {
-    struct status s = command(c, "MAIL");
+    struct status s = dialogue_command(c, "MAIL");
 
     if (s.code >= 300 && s.code < 400)
         s = status_make(451, "4.5.0", "Unexpected reply %d to MAIL", s.code);
@@ -340,7 +225,7 @@ static bool put_envelope(struct client *c, struct client_message *m, const char 
 
         put_recipients(c, m, start, end, true);
         if (m->count <= RCPT_BATCH && !offers(c, CLIENT_CHUNKING)) {
-            put(c, "DATA");
+            dialogue_put(c, "DATA");
             *data_sent = true;
         }
         if (start == 0) {
@@ -412,7 +297,7 @@ static void send_raw(struct client *c, const struct client_message *m)
             offset += (int64_t)piece.length;
         }
         if (offset < m->size)
-            give_up(c, status_make(451, "4.3.0", "The content could not be read"));
+            dialogue_give_up(c, status_make(451, "4.3.0", "The content could not be read"));
     }
 }
 
@@ -421,42 +306,42 @@ static const char unsendable[] = "The content has a bare CR or LF, or could not 
 /* An unfinished DATA can only be undone by dropping the connection (RFC 5321 section 4.1.1.10). */
 static struct status send_data(struct client *c, const struct client_message *m)
 {
-    if (!is_in_step(c))
+    if (!dialogue_is_in_step(c))
         return c->failure;
     c->expected++;
     if (!write_content(c, m, true, send_bytes))
-        return give_up(c, status_make(554, "5.6.0", unsendable));
-    return read_reply(c, "the end of data", 2 * c->timeout, NULL, NULL);
+        return dialogue_give_up(c, status_make(554, "5.6.0", unsendable));
+    return dialogue_read(c, "the end of data", 2 * c->timeout, NULL, NULL);
 }
 
 static struct status send_chunk(struct client *c, const struct client_message *m)
 {
     if (!write_content(c, m, false, send_nothing))
         return status_make(554, "5.6.0", unsendable);
-    put(c, "BDAT %lld LAST", (long long)m->size);
+    dialogue_put(c, "BDAT %lld LAST", (long long)m->size);
     if (!c->broken)
         send_raw(c, m);
-    return read_reply(c, "BDAT", 2 * c->timeout, NULL, NULL);
+    return dialogue_read(c, "BDAT", 2 * c->timeout, NULL, NULL);
 }
 
 static void reset(struct client *c)
 {
     if (c->broken)
         return;
-    put(c, "RSET");
-    command(c, "RSET");
+    dialogue_put(c, "RSET");
+    dialogue_command(c, "RSET");
 }
 
 /* DATA was pipelined but nobody is left to take the message: an empty one closes it (RFC 2920 section 3.1). */
 static void close_data(struct client *c)
 {
-    struct status s = command(c, "DATA");
+    struct status s = dialogue_command(c, "DATA");
 
     if (c->broken || s.code != 354)
         return;
     c->expected++;
     stream_put(&c->stream, STR(".\r\n"));
-    command(c, "the end of data");
+    dialogue_command(c, "the end of data");
 }
 
 static struct status send_content(struct client *c, const struct client_message *m, bool data_sent)
@@ -466,12 +351,12 @@ static struct status send_content(struct client *c, const struct client_message 
     if (!data_sent && offers(c, CLIENT_CHUNKING))
         return send_chunk(c, m);
     if (!data_sent)
-        put(c, "DATA");
-    s = command(c, "DATA");
+        dialogue_put(c, "DATA");
+    s = dialogue_command(c, "DATA");
     if (s.code == 354)
         return send_data(c, m);
     if (!c->broken && status_is_ok(&s))
-        return give_up(c, status_make(451, "4.5.0", "Unexpected reply %d to DATA", s.code));
+        return dialogue_give_up(c, status_make(451, "4.5.0", "Unexpected reply %d to DATA", s.code));
     return s;
 }
 
@@ -487,7 +372,7 @@ void client_send(struct client *c, struct client_message *m)
         m->recipients[i].status = (struct status){0};
         m->recipients[i].accepted = false;
     }
-    if (!is_in_step(c)) {
+    if (!dialogue_is_in_step(c)) {
         settle_open(m, &c->failure);
         return;
     }
@@ -516,9 +401,9 @@ void client_send(struct client *c, struct client_message *m)
 void client_close(struct client *c)
 {
     if (!c->broken && c->stream.fault == STREAM_FINE) {
-        put(c, "QUIT");
+        dialogue_put(c, "QUIT");
         c->timeout = QUIT_MS;
-        command(c, "QUIT");
+        dialogue_command(c, "QUIT");
     }
     stream_done(&c->stream);
 }
