@@ -59,6 +59,7 @@ int change_list(struct invocation *i, struct status (*list)(struct tables *t, st
     if (result != EXIT_DONE)
         return result;
     rows.listing = listing_open(i->json);
+    rows.word = str_of(i->word_count > 0 ? i->words[0] : NULL);
     s = list(t, &rows);
     if (status_is_ok(&s) && rows.count == 0)
         listing_line(rows.listing, "%s", none);

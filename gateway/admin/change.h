@@ -29,6 +29,7 @@ int change_word(struct invocation *i, struct status (*change)(struct tables *t, 
 /* A listing: LIST tells each row to its printer (whose context is a struct listing_rows) and says how it went; NONE stands for no rows. */
 struct listing_rows {
     struct listing *listing;
+    struct str word; /* the one that was typed, empty for none */
     size_t count;
 };
 int change_list(struct invocation *i, struct status (*list)(struct tables *t, struct listing_rows *rows), const char *none);

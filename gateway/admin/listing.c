@@ -1,15 +1,14 @@
 #include "admin/listing.h"
 
-#include "base/buf.h"
+#include "base/json.h"
 #include "base/memory.h"
 
-#include <jansson.h>
 #include <stdio.h>
 
 struct listing {
-    bool json, failed;
+    bool json;
     size_t rows;
-    json_t *row; /* NULL between rows */
+    struct json *row; /* NULL between rows */
 };
 
 struct listing *listing_open(bool json)
@@ -20,61 +19,37 @@ struct listing *listing_open(bool json)
     return l;
 }
 
-/* The length of the UTF-8 character at the start of S, 0 when there is none. */
-static size_t character_length(struct str s)
-{
-    for (size_t length = 1; length <= 4 && length <= s.length; length++)
-        if (str_is_utf8(str_part(s, 0, length)))
-            return length;
-    return 0;
-}
-
-static json_t *to_json(struct str value)
-{
-    struct buf text = {0};
-    json_t *string;
-
-    while (value.length > 0) {
-        size_t length = character_length(value);
-
-        buf_add(&text, length > 0 ? str_part(value, 0, length) : STR("\xef\xbf\xbd"));
-        value = str_from(value, length > 0 ? length : 1);
-    }
-    string = json_stringn(buf_text(&text), text.length);
-    buf_done(&text);
-    return string;
-}
-
-static void add(struct listing *l, const char *key, json_t *value)
+static struct json *row(struct listing *l)
 {
     if (l->row == NULL)
-        l->row = json_object();
-    if (json_object_set_new(l->row, key, value) != 0)
-        l->failed = true;
+        l->row = json_new_object();
+    return l->row;
 }
 
 void listing_str(struct listing *l, const char *key, struct str value)
 {
     if (l->json)
-        add(l, key, to_json(value));
+        json_put_str(row(l), key, value);
 }
 
 void listing_text(struct listing *l, const char *key, const char *value)
 {
-    if (l->json)
-        add(l, key, value != NULL ? to_json(str_of(value)) : json_null());
+    if (l->json && value == NULL)
+        json_put_null(row(l), key);
+    else if (l->json)
+        json_put_str(row(l), key, str_of(value));
 }
 
 void listing_number(struct listing *l, const char *key, int64_t value)
 {
     if (l->json)
-        add(l, key, json_integer(value));
+        json_put_number(row(l), key, value);
 }
 
 void listing_bool(struct listing *l, const char *key, bool value)
 {
     if (l->json)
-        add(l, key, json_boolean(value));
+        json_put_bool(row(l), key, value);
 }
 
 /* What a terminal takes as text: no C0, no DEL, no C1 (U+0080 to U+009F), no broken UTF-8. */
@@ -88,7 +63,7 @@ static bool is_text(struct str character)
 static void print_text(struct str text)
 {
     while (text.length > 0) {
-        size_t length = character_length(text);
+        size_t length = str_character(text);
 
         if (length > 0 && is_text(str_part(text, 0, length)))
             fwrite(text.data, 1, length, stdout);
@@ -115,14 +90,15 @@ void listing_line(struct listing *l, const char *format, ...)
 
 void listing_end_row(struct listing *l)
 {
+    struct buf text = {0};
+
     if (l->row == NULL)
         return;
     fputs(l->rows++ == 0 ? "[\n" : ",\n", stdout);
-    /* ASCII alone: what a terminal would obey is escaped with all the rest. */
-    if (json_dumpf(l->row, stdout, JSON_ENSURE_ASCII) != 0)
-        l->failed = true;
-    json_decref(l->row);
-    l->row = NULL;
+    json_write(l->row, &text);
+    fwrite(text.data, 1, text.length, stdout);
+    buf_done(&text);
+    json_free(&l->row);
 }
 
 bool listing_close(struct listing **l)
@@ -134,7 +110,7 @@ bool listing_close(struct listing **l)
     listing_end_row(*l);
     if ((*l)->json)
         fputs((*l)->rows == 0 ? "[]\n" : "\n]\n", stdout);
-    ok = fflush(stdout) == 0 && !ferror(stdout) && !(*l)->failed;
+    ok = fflush(stdout) == 0 && !ferror(stdout);
     memory_free(l);
     return ok;
 }

@@ -96,15 +96,6 @@ void buf_print(struct buf *b, const char *format, ...)
     va_end(args);
 }
 
-void buf_drop(struct buf *b, size_t length)
-{
-    if (length > b->length)
-        length = b->length;
-    b->length -= length;
-    if (b->length > 0)
-        memmove(b->data, b->data + length, b->length);
-}
-
 struct str buf_str(const struct buf *b)
 {
     return (struct str){b->data, b->length};

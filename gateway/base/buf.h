@@ -33,8 +33,6 @@ void buf_print_args(struct buf *b, const char *format, va_list args) __attribute
 char *buf_room(struct buf *b, size_t length);
 void buf_grew(struct buf *b, size_t length);
 
-void buf_drop(struct buf *b, size_t length); /* forgets LENGTH bytes at the front */
-
 struct str buf_str(const struct buf *b);
 const char *buf_text(struct buf *b); /* NUL-closed, valid until the next append */
 

@@ -1,5 +1,6 @@
 #include "base/db.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -11,6 +12,7 @@
 struct db {
     sqlite3 *handle;
     struct db_query *queries;
+    int64_t busy_until; /* clock_now, while another connection is waited for */
     int code; /* extended result code of the last failure */
     char error[256];
 };
@@ -39,12 +41,14 @@ static bool note(struct db *db, int code)
 }
 
 /* Other writers are done within a millisecond or so: look often at first. */
-static int wait_a_little(void *started, int tries)
+static int wait_a_little(void *context, int tries)
 {
     const struct timespec nap = {.tv_nsec = tries < 100 ? 200000 : 2000000};
+    struct db *db = context;
 
-    (void)started;
-    if (tries > 100 + DB_BUSY_MS / 2)
+    if (tries == 0)
+        db->busy_until = clock_now() + DB_BUSY_MS;
+    if (clock_now() >= db->busy_until)
         return 0;
     nanosleep(&nap, NULL);
     return 1;
@@ -55,7 +59,7 @@ static bool configure(struct db *db, enum db_mode mode, int cache_kb)
     char sql[256];
 
     sqlite3_extended_result_codes(db->handle, 1);
-    sqlite3_busy_handler(db->handle, wait_a_little, NULL);
+    sqlite3_busy_handler(db->handle, wait_a_little, db);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     snprintf(sql, sizeof sql, "PRAGMA cache_size=-%d; PRAGMA foreign_keys=OFF; PRAGMA secure_delete=OFF; PRAGMA synchronous=FULL;", cache_kb);

@@ -72,6 +72,11 @@ bool str_ends(struct str s, struct str suffix)
     return s.length >= suffix.length && str_equal(str_from(s, s.length - suffix.length), suffix);
 }
 
+bool str_contains(struct str s, struct str part)
+{
+    return s.length > 0 && part.length > 0 && memmem(s.data, s.length, part.data, part.length) != NULL;
+}
+
 size_t str_find(struct str s, char c, size_t start)
 {
     const char *found;
@@ -114,6 +119,14 @@ bool str_is_utf8(struct str s)
                 return false;
     }
     return true;
+}
+
+size_t str_character(struct str s)
+{
+    for (size_t length = 1; length <= 4 && length <= s.length; length++)
+        if (str_is_utf8(str_part(s, 0, length)))
+            return length;
+    return 0;
 }
 
 bool str_has_control(struct str s)

@@ -33,11 +33,14 @@ bool str_starts(struct str s, struct str prefix);
 bool str_starts_nocase(struct str s, struct str prefix);
 bool str_ends(struct str s, struct str suffix);
 
+/* PART, which is not empty, stands somewhere in S. */
+bool str_contains(struct str s, struct str part);
 /* The place of the first C at or after START, or s.length. */
 size_t str_find(struct str s, char c, size_t start);
 bool str_has(struct str s, char c);
 bool str_is_ascii(struct str s);
 bool str_is_utf8(struct str s); /* well-formed, RFC 3629 */
+size_t str_character(struct str s); /* bytes of the UTF-8 character at the start; 0: there is none */
 bool str_has_control(struct str s); /* bytes 0-31 or 127 */
 
 /* Cuts the part before SEPARATOR off REST and returns it; REST starts behind it.  False when REST was exhausted before the call. */

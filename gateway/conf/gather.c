@@ -1,5 +1,6 @@
 #include "conf/gather.h"
 
+#include "base/file.h"
 #include "conf/field.h"
 #include "conf/shell.h"
 #include "conf/value.h"
@@ -106,27 +107,6 @@ void gather_content(struct loading *l, struct str content)
     buf_done(&value);
 }
 
-bool gather_bytes(const char *path, size_t limit, struct buf *to)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    ssize_t got = -1;
-    int saved;
-
-    if (fd < 0)
-        return false;
-    do {
-        char *room = buf_room(to, 4096);
-
-        got = read(fd, room, 4096);
-        if (got > 0)
-            buf_grew(to, (size_t)got);
-    } while ((got > 0 && to->length <= limit) || (got < 0 && errno == EINTR));
-    saved = got < 0 ? errno : EFBIG;
-    close(fd);
-    errno = saved;
-    return got == 0;
-}
-
 static const char *absolute_path(const char *path, struct arena *arena)
 {
     struct buf absolute = {0};
@@ -146,12 +126,12 @@ void gather_file(struct loading *l, const char *file)
 {
     const char *path = file != NULL ? file : default_file;
     struct conf *c = l->conf;
-    struct buf content = {0};
+    struct buf content = {.limit = FILE_MAX};
 
     c->file = arena_text(&c->arena, str_of(path));
     if (file != NULL)
         c->named = absolute_path(path, &c->arena);
-    if (gather_bytes(path, FILE_MAX, &content))
+    if (file_read(path, &content))
         gather_content(l, buf_str(&content));
     else if (file == NULL && (errno == ENOENT || errno == ENOTDIR))
         c->file = "";

@@ -40,7 +40,4 @@ const char *gather_variable(char **environment, struct str name);
 /* "tmail.cfg:12: TMAIL_X: PROBLEM" for each line of PROBLEMS, which is empty again after that. */
 void gather_report(struct loading *l, struct conf_source source, const char *name, struct buf *problems);
 
-/* Appends the bytes of the file at PATH; false with errno set, EFBIG when there are more than LIMIT of them. */
-bool gather_bytes(const char *path, size_t limit, struct buf *to);
-
 #endif

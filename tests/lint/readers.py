@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.environ.get("SOURCE") or os.path.dirname(os.path.dirname(HERE))
 BUILD = os.environ.get("BUILD") or SOURCE
-FLAGS = ["-std=c17", "-D_GNU_SOURCE", f"-I{SOURCE}/gateway", f"-I{BUILD}"]
+FLAGS = ["-std=c17", "-D_GNU_SOURCE", f"-I{SOURCE}/gateway", f"-I{SOURCE}", f"-I{BUILD}"]
 WORDS = ("strcpy", "strcat", "sprintf", "strtok", "atoi", "system", "popen", "gets", "vsprintf")
 
 
@@ -44,7 +44,7 @@ def each(command_of):
 def cppcheck():
     """cppcheck over all files at once."""
     command = ["cppcheck", "--quiet", "--error-exitcode=1", "--std=c11", "--enable=warning,performance,portability", "--inline-suppr",
-               f"--suppressions-list={HERE}/cppcheck.txt", "-D_GNU_SOURCE", f"-I{SOURCE}/gateway", f"-j{os.cpu_count()}", *files()]
+               f"--suppressions-list={HERE}/cppcheck.txt", "-D_GNU_SOURCE", f"-I{SOURCE}/gateway", f"-I{SOURCE}", f"-j{os.cpu_count()}", *files()]
     bad, text = run(command)
     return [text] if bad else []
 

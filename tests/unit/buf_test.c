@@ -98,23 +98,6 @@ static void room_is_written_in_place(void)
     buf_done(&b);
 }
 
-static void dropping_the_front(void)
-{
-    struct buf b = {0};
-
-    buf_add_text(&b, "abcdef");
-    buf_drop(&b, 0);
-    check_text(buf_text(&b), "abcdef");
-    buf_drop(&b, 2);
-    check_text(buf_text(&b), "cdef");
-    buf_add_text(&b, "g");
-    buf_drop(&b, 5);
-    check_number(b.length, 0);
-    buf_add_text(&b, "new");
-    check_text(buf_text(&b), "new");
-    buf_done(&b);
-}
-
 static void long_prints(void)
 {
     struct buf b = {0};
@@ -134,7 +117,6 @@ static const struct test_case cases[] = {
     TEST_CASE(text_is_closed_after_every_append),
     TEST_CASE(limit_is_all_or_nothing),
     TEST_CASE(room_is_written_in_place),
-    TEST_CASE(dropping_the_front),
     TEST_CASE(long_prints),
 };
 

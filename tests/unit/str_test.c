@@ -105,6 +105,18 @@ static void utf8_is_strict(void)
             printf("#   row %zu\n", i);
 }
 
+static void characters_have_their_length(void)
+{
+    check_number(str_character(STR("ab")), 1);
+    check_number(str_character(STR("\xc3\xa9z")), 2);
+    check_number(str_character(STR("\xe2\x82\xac\x80")), 3);
+    check_number(str_character(STR("\xf0\x9f\x98\x80")), 4);
+    check_number(str_character(STR("\0")), 1);
+    check_number(str_character(STR("")), 0);
+    check_number(str_character(STR("\x80 a")), 0);
+    check_number(str_character(STR("\xe2\x82")), 0);
+}
+
 static void cutting_gives_each_part_once(void)
 {
     struct str rest = STR("a,,b,"), part;
@@ -194,6 +206,7 @@ static const struct test_case cases[] = {
     TEST_CASE(finding),
     TEST_CASE(classes_of_bytes),
     TEST_CASE(utf8_is_strict),
+    TEST_CASE(characters_have_their_length),
     TEST_CASE(cutting_gives_each_part_once),
     TEST_CASE(numbers_are_digits_within_bounds),
     TEST_CASE(copies_fit_or_are_empty),

@@ -1,0 +1,41 @@
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PIECE = 4096 };
+
+bool file_read_fd(int fd, struct buf *to)
+{
+    for (;;) {
+        char piece[PIECE];
+        ssize_t got = read(fd, piece, sizeof piece);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return got == 0;
+        buf_add(to, (struct str){piece, (size_t)got});
+        explicit_bzero(piece, (size_t)got); /* it may be a key */
+        if (to->full) {
+            errno = EFBIG;
+            return false;
+        }
+    }
+}
+
+bool file_read(const char *path, struct buf *to)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), reason;
+    bool ok;
+
+    if (fd < 0)
+        return false;
+    ok = file_read_fd(fd, to);
+    reason = errno;
+    close(fd);
+    errno = reason;
+    return ok;
+}
