@@ -70,7 +70,8 @@ int main(int argc, char **argv)
 {
     static const int deadly[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
     const char *base = strrchr(argv[0], '/') != NULL ? strrchr(argv[0], '/') + 1 : argv[0];
-    int length = (int)strcspn(base, "_");
+    const char *end = strrchr(base, '_');
+    int length = (int)(end != NULL ? (size_t)(end - base) : strlen(base));
     char folder[1024];
 
     setvbuf(stdout, NULL, _IOLBF, 0);
