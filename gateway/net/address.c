@@ -37,27 +37,6 @@ bool address_parse(struct address *a, struct str text)
     return a->family != AF_UNSPEC;
 }
 
-bool address_parse_port(struct address *a, struct str text)
-{
-    size_t colon = text.length;
-    struct str host;
-    uint64_t port;
-
-    while (colon > 0 && text.data[colon - 1] != ':')
-        colon--;
-    if (colon == 0 || !str_number(str_from(text, colon), 65535, &port))
-        return false;
-    host = str_part(text, 0, colon - 1);
-    if (str_starts(host, STR("[")) && str_ends(host, STR("]")) && host.length > 2)
-        host = str_part(host, 1, host.length - 2);
-    else if (str_has(host, ':'))
-        return false;
-    if (!address_parse(a, host))
-        return false;
-    a->port = (uint16_t)port;
-    return true;
-}
-
 void address_text(const struct address *a, char *to)
 {
     if (a->family == AF_UNSPEC || inet_ntop(a->family, a->bytes, to, ADDRESS_TEXT_SIZE) == NULL)
@@ -148,6 +127,13 @@ void address_bytes16(const struct address *a, unsigned char to[16])
     } else {
         memcpy(to, a->bytes, 16);
     }
+}
+
+void address_client(const struct address *a, unsigned char to[16])
+{
+    address_bytes16(a, to);
+    if (a->family == AF_INET6)
+        memset(to + 8, 0, 8);
 }
 
 void address_range(const struct address *a, int length, unsigned char first[16], unsigned char last[16])

@@ -22,7 +22,6 @@ struct address {
 enum { ADDRESS_TEXT_SIZE = 80 };
 
 bool address_parse(struct address *a, struct str text);           /* "192.0.2.1", "2001:db8::1" */
-bool address_parse_port(struct address *a, struct str text);      /* "192.0.2.1:25", "[2001:db8::1]:25" */
 void address_text(const struct address *a, char *to);             /* without the port */
 void address_text_port(const struct address *a, char *to);
 /* As SMTP writes it (RFC 5321 section 4.1.3): [192.0.2.1], [IPv6:2001:db8::1]. */
@@ -31,6 +30,8 @@ void address_literal(const struct address *a, char *to);
 bool address_equal(const struct address *a, const struct address *b); /* without the port */
 bool address_is_any(const struct address *a);                        /* 0.0.0.0, :: */
 bool address_is_loopback(const struct address *a);
+/* What counts as one client: an IPv4 address, or the /64 of an IPv6 one, for whoever has one address there has them all. */
+void address_client(const struct address *a, unsigned char to[16]);
 
 void address_from_socket(struct address *a, const struct sockaddr_storage *s);
 socklen_t address_to_socket(const struct address *a, struct sockaddr_storage *s);

@@ -27,17 +27,6 @@ int listener_bind(const struct address *address)
     return fd;
 }
 
-bool listener_address(int fd, struct address *address)
-{
-    struct sockaddr_storage s;
-    socklen_t length = sizeof s;
-
-    if (getsockname(fd, (struct sockaddr *)&s, &length) < 0)
-        return false;
-    address_from_socket(address, &s);
-    return true;
-}
-
 int listener_accept(int fd, struct address *peer)
 {
     struct sockaddr_storage s;

@@ -11,8 +11,6 @@
 
 /* A bound, listening, non-blocking, close-on-exec socket; -1 with errno set. */
 int listener_bind(const struct address *address);
-/* The address that FD is bound to. */
-bool listener_address(int fd, struct address *address);
 /* A connected non-blocking socket and its PEER; -1 with errno set (EAGAIN: nobody waits). */
 int listener_accept(int fd, struct address *peer);
 

@@ -3,14 +3,16 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/stop.h"
+#include "net/tls.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-enum { INPUT_FIRST = 2048, INPUT_LARGE = 32768, OUTPUT_FULL = 32768, FINISH_MOST = 1 << 20 };
+enum { INPUT_FIRST = 2048, INPUT_LARGE = 32768, OUTPUT_FULL = 32768, FINISH_MOST = 1 << 20, QUEUE_FULL_MS = 20 };
 
 static bool fail(struct stream *s, enum stream_fault fault, int error)
 {
@@ -35,6 +37,7 @@ void stream_init(struct stream *s, int fd, const struct address *peer)
 
 void stream_done(struct stream *s)
 {
+    tls_free(&s->tls);
     if (s->fd >= 0)
         close(s->fd);
     s->fd = -1;
@@ -43,23 +46,75 @@ void stream_done(struct stream *s)
     s->start = s->end = s->capacity = 0;
 }
 
+static bool in_time(struct stream *s)
+{
+    if (clock_now() >= s->deadline)
+        return fail(s, STREAM_TIMEOUT, 0);
+    if (clock_now() >= stop_deadline())
+        return fail(s, STREAM_STOPPED, 0);
+    return true;
+}
+
 static bool wait_for(struct stream *s, short events)
 {
-    for (;;) {
+    do {
         struct pollfd p[2] = {{.fd = s->fd, .events = events}, {.fd = stop_fd(), .events = POLLIN}};
-        int64_t end;
 
         if (stop_seen() && s->heed_stop)
             return fail(s, STREAM_STOPPED, 0);
-        end = stop_deadline();
-        if (poll(p, 2, clock_poll_timeout(clock_earlier(s->deadline, end))) < 0 && errno != EINTR)
+        if (poll(p, 2, clock_poll_timeout(clock_earlier(s->deadline, stop_deadline()))) < 0 && errno != EINTR)
             return fail(s, STREAM_ERROR, errno);
         if (p[0].revents != 0)
             return true;
-        if (clock_now() >= s->deadline)
-            return fail(s, STREAM_TIMEOUT, 0);
-        if (clock_now() >= end)
-            return fail(s, STREAM_STOPPED, 0);
+    } while (in_time(s));
+    return false;
+}
+
+/* Without TLS the steps are the same ones. */
+static enum tls_step step_of(ssize_t n, enum tls_step wanted)
+{
+    if (n > 0)
+        return TLS_OK;
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return wanted;
+    return n == 0 || errno == ECONNRESET || errno == EPIPE ? TLS_CLOSED : TLS_FAILED;
+}
+
+static enum tls_step receive(struct stream *s, char *to, size_t size, size_t *done)
+{
+    ssize_t n;
+
+    if (s->tls != NULL)
+        return tls_read(s->tls, to, size, done);
+    n = recv(s->fd, to, size, 0);
+    *done = n > 0 ? (size_t)n : 0;
+    return step_of(n, TLS_WANT_READ);
+}
+
+static enum tls_step transmit(struct stream *s, struct str data, size_t *done)
+{
+    ssize_t n;
+
+    if (s->tls != NULL)
+        return tls_write(s->tls, data, done);
+    n = send(s->fd, data.data, data.length, MSG_NOSIGNAL);
+    *done = n > 0 ? (size_t)n : 0;
+    return step_of(n, TLS_WANT_WRITE);
+}
+
+/* After a STEP that did not come to its end: true when it is to be tried again.  TLS may want to read in order to write, and records can come
+ * that hold nothing: the deadline is looked at although the socket is never silent. */
+static bool go_on(struct stream *s, enum tls_step step)
+{
+    switch (step) {
+    case TLS_WANT_READ:
+        return in_time(s) && wait_for(s, POLLIN);
+    case TLS_WANT_WRITE:
+        return in_time(s) && wait_for(s, POLLOUT);
+    case TLS_CLOSED:
+        return fail(s, STREAM_CLOSED, 0);
+    default:
+        return s->tls != NULL ? fail(s, STREAM_TLS, 0) : fail(s, STREAM_ERROR, errno);
     }
 }
 
@@ -118,25 +173,77 @@ bool stream_connect(struct stream *s, const struct address *peer, const struct a
     return true;
 }
 
+/* A listener whose queue is full has nothing to poll for (connect(2), EAGAIN). */
+static bool wait_for_queue(struct stream *s)
+{
+    int64_t now = clock_now();
+
+    if (now >= s->deadline)
+        return fail(s, STREAM_TIMEOUT, 0);
+    if (stop_wait(clock_earlier(s->deadline, now + QUEUE_FULL_MS)))
+        return fail(s, STREAM_STOPPED, 0);
+    return true;
+}
+
+static bool connect_path(struct stream *s, const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    if (s->fd < 0)
+        return fail(s, STREAM_ERROR, errno);
+    if (!str_copy(str_of(path), address.sun_path, sizeof address.sun_path))
+        return fail(s, STREAM_ERROR, ENAMETOOLONG);
+    while (connect(s->fd, (struct sockaddr *)&address, sizeof address) < 0) {
+        if (errno != EAGAIN)
+            return fail(s, STREAM_ERROR, errno);
+        if (!wait_for_queue(s))
+            return false;
+    }
+    return true;
+}
+
+bool stream_connect_path(struct stream *s, const char *path, int64_t deadline)
+{
+    *s = (struct stream){.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), .deadline = deadline};
+    if (connect_path(s, path))
+        return true;
+    stream_done(s);
+    return false;
+}
+
 bool stream_flush(struct stream *s)
 {
-    size_t sent = 0;
+    size_t sent = 0, n;
 
     while (s->fault == STREAM_FINE && sent < s->output.length) {
-        ssize_t n = send(s->fd, s->output.data + sent, s->output.length - sent, MSG_NOSIGNAL);
+        enum tls_step step = transmit(s, str_from(buf_str(&s->output), sent), &n);
 
-        if (n > 0)
-            sent += (size_t)n;
-        else if (n < 0 && (errno == EAGAIN || errno == EINTR))
-            wait_for(s, POLLOUT);
+        if (step == TLS_OK)
+            sent += n;
         else
-            fail(s, errno == EPIPE || errno == ECONNRESET ? STREAM_CLOSED : STREAM_ERROR, errno);
+            go_on(s, step);
     }
     if (s->output.capacity > INPUT_FIRST)
         buf_done(&s->output);
     else
         buf_clear(&s->output);
     return s->fault == STREAM_FINE;
+}
+
+bool stream_start_tls(struct stream *s, struct tls **tls)
+{
+    enum tls_step step;
+
+    if (!stream_flush(s) || stream_input(s).length > 0) {
+        tls_free(tls);
+        return fail(s, STREAM_TLS, EPROTO);
+    }
+    s->tls = *tls;
+    *tls = NULL;
+    while ((step = tls_handshake(s->tls)) != TLS_OK)
+        if (!go_on(s, step))
+            return false;
+    return true;
 }
 
 void stream_put(struct stream *s, struct str data)
@@ -187,23 +294,48 @@ static bool make_room(struct stream *s, size_t most)
 
 bool stream_fill(struct stream *s, size_t most)
 {
+    enum tls_step step;
+    size_t n;
+
     if (!stream_flush(s))
         return false;
     if (!make_room(s, most))
         return fail(s, STREAM_ERROR, ENOBUFS);
-    while (s->fault == STREAM_FINE && wait_for(s, POLLIN)) {
-        ssize_t n = recv(s->fd, s->input + s->end, s->capacity - s->end, 0);
+    if ((s->tls == NULL || !tls_pending(s->tls)) && !wait_for(s, POLLIN))
+        return false;
+    while ((step = receive(s, s->input + s->end, s->capacity - s->end, &n)) != TLS_OK)
+        if (!go_on(s, step))
+            return false;
+    s->end += n;
+    return true;
+}
 
-        if (n > 0) {
-            s->end += (size_t)n;
-            return true;
-        }
-        if (n == 0)
-            fail(s, STREAM_CLOSED, 0);
-        else if (errno != EAGAIN && errno != EINTR)
-            fail(s, errno == ECONNRESET ? STREAM_CLOSED : STREAM_ERROR, errno);
+enum stream_state stream_look(struct stream *s)
+{
+    enum tls_step step;
+    size_t n;
+
+    if (s->fault != STREAM_FINE)
+        return STREAM_GONE;
+    if (stream_input(s).length > 0)
+        return STREAM_SAYS;
+    make_room(s, INPUT_FIRST);
+    step = receive(s, s->input + s->end, s->capacity - s->end, &n);
+    if (step == TLS_OK)
+        s->end += n;
+    return step == TLS_OK ? STREAM_SAYS : step == TLS_WANT_READ || step == TLS_WANT_WRITE ? STREAM_QUIET : STREAM_GONE;
+}
+
+/* A peer that is told in TLS that this was all knows that nobody cut the rest off. */
+static void say_goodbye(struct stream *s)
+{
+    enum tls_step step = TLS_WANT_WRITE;
+
+    while (s->tls != NULL && s->fault == STREAM_FINE && step == TLS_WANT_WRITE) {
+        step = tls_close(s->tls);
+        if (step == TLS_WANT_WRITE)
+            wait_for(s, POLLOUT);
     }
-    return false;
 }
 
 void stream_finish(struct stream *s, int64_t deadline)
@@ -214,6 +346,7 @@ void stream_finish(struct stream *s, int64_t deadline)
     s->deadline = deadline;
     stream_flush(s);
     s->fault = s->fault == STREAM_CLOSED ? STREAM_CLOSED : STREAM_FINE;
+    say_goodbye(s);
     shutdown(s->fd, SHUT_WR);
     while (s->fault == STREAM_FINE && swallowed < FINISH_MOST && wait_for(s, POLLIN)) {
         ssize_t n = recv(s->fd, scratch, sizeof scratch, 0);
@@ -223,6 +356,13 @@ void stream_finish(struct stream *s, int64_t deadline)
         else if (n == 0 || (errno != EAGAIN && errno != EINTR))
             fail(s, STREAM_CLOSED, 0);
     }
+}
+
+static const char *tls_fault_text(const struct stream *s)
+{
+    if (s->error == EPROTO)
+        return "plain text came where TLS should begin";
+    return s->tls != NULL && tls_problem(s->tls)[0] != '\0' ? tls_problem(s->tls) : "TLS failed";
 }
 
 const char *stream_fault_text(const struct stream *s)
@@ -236,6 +376,8 @@ const char *stream_fault_text(const struct stream *s)
         return "timed out";
     case STREAM_STOPPED:
         return "stopping";
+    case STREAM_TLS:
+        return tls_fault_text(s);
     case STREAM_ERROR:
         break;
     }

@@ -8,22 +8,6 @@
 static int peer;
 static struct stream s;
 
-static void open_pair(void)
-{
-    const struct address nobody = {0};
-    int theirs;
-
-    pair_open(&peer, &theirs);
-    stream_init(&s, theirs, &nobody);
-    s.deadline = clock_now() + 3000;
-}
-
-static void close_pair(void)
-{
-    stream_done(&s);
-    close(peer);
-}
-
 static void expect(size_t max, enum line_result result, struct str text)
 {
     struct str line = STR("");
@@ -34,7 +18,7 @@ static void expect(size_t max, enum line_result result, struct str text)
 
 static void lines_end_in_crlf(void)
 {
-    open_pair();
+    pair_stream(&s, &peer);
     pair_send(peer, STR("one\r\n\r\ntwo three\r\n\0four\r\na\rb\r\n\r\r\n"));
     expect(100, LINE_READ, STR("one"));
     expect(100, LINE_READ, STR(""));
@@ -45,12 +29,12 @@ static void lines_end_in_crlf(void)
     shutdown(peer, SHUT_WR);
     expect(100, LINE_FAULT, STR(""));
     check_number(s.fault, STREAM_CLOSED);
-    close_pair();
+    pair_close(&s, &peer);
 }
 
 static void bare_newlines_are_told(void)
 {
-    open_pair();
+    pair_stream(&s, &peer);
     pair_send(peer, STR("a\nb\r\n\nc\r\n\n\n"));
     expect(100, LINE_BARE_LF, STR("a"));
     expect(100, LINE_READ, STR("b"));
@@ -58,7 +42,7 @@ static void bare_newlines_are_told(void)
     expect(100, LINE_READ, STR("c"));
     expect(100, LINE_BARE_LF, STR(""));
     expect(100, LINE_BARE_LF, STR(""));
-    close_pair();
+    pair_close(&s, &peer);
 }
 
 static void pieces_of_any_size(void)
@@ -66,7 +50,7 @@ static void pieces_of_any_size(void)
     static const char text[] = "abc\r\nde\nf\r\n";
 
     for (size_t cut = 0; cut <= sizeof text - 1; cut++) {
-        open_pair();
+        pair_stream(&s, &peer);
         pair_send(peer, (struct str){text, cut});
         if (cut > 0)
             check(stream_fill(&s, 100));
@@ -74,21 +58,21 @@ static void pieces_of_any_size(void)
         expect(100, LINE_READ, STR("abc"));
         expect(100, LINE_BARE_LF, STR("de"));
         expect(100, LINE_READ, STR("f"));
-        close_pair();
+        pair_close(&s, &peer);
     }
 }
 
 /* MAX counts the end of the line. */
 static void the_bound_is_exact(void)
 {
-    open_pair();
+    pair_stream(&s, &peer);
     pair_send(peer, STR("12345678\r\n123456789\r\n1234567890123456789012345678901234567890\r\nx\r\n123456789\n1234567890\ny\r\n"));
     expect(10, LINE_READ, STR("12345678"));
     expect(10, LINE_TOO_LONG, STR(""));
     expect(10, LINE_TOO_LONG, STR(""));
     expect(10, LINE_READ, STR("x"));
     expect(10, LINE_BARE_LF, STR("123456789"));
-    close_pair();
+    pair_close(&s, &peer);
 }
 
 static void long_lines_are_swallowed_whole(void)
@@ -96,14 +80,14 @@ static void long_lines_are_swallowed_whole(void)
     static char block[10000];
 
     memset(block, 'x', sizeof block);
-    open_pair();
+    pair_stream(&s, &peer);
     for (int i = 0; i < 5; i++)
         pair_send(peer, (struct str){block, sizeof block});
     pair_send(peer, STR("\r\nnext\r\n"));
     expect(512, LINE_TOO_LONG, STR(""));
     check(s.capacity <= LINE_SWALLOW_MAX);
     expect(512, LINE_READ, STR("next"));
-    close_pair();
+    pair_close(&s, &peer);
 }
 
 /* A bare LF does not end a line, so what stands behind one in a line that is too long is no command either. */
@@ -114,7 +98,7 @@ static void what_follows_a_bare_newline_in_a_long_line_is_part_of_it(void)
     enum line_result result;
 
     memset(block, 'x', sizeof block);
-    open_pair();
+    pair_stream(&s, &peer);
     pair_send(peer, (struct str){block, sizeof block});
     pair_send(peer, STR("\nNOOP\r\nnext\r\n"));
     result = line_read(&s, 512, &line);
@@ -122,14 +106,14 @@ static void what_follows_a_bare_newline_in_a_long_line_is_part_of_it(void)
     /* Either it went with the rest, or the caller was told to mistrust it. */
     if (result == LINE_TOO_LONG)
         expect(512, LINE_READ, STR("next"));
-    close_pair();
+    pair_close(&s, &peer);
 }
 
 static void endless_lines_are_a_fault(void)
 {
     int pid;
 
-    open_pair();
+    pair_stream(&s, &peer);
     fflush(stdout);
     pid = fork();
     if (pid == 0) {
@@ -143,7 +127,7 @@ static void endless_lines_are_a_fault(void)
     }
     expect(512, LINE_ENDLESS, STR(""));
     check(s.capacity <= 2 * LINE_SWALLOW_MAX);
-    close_pair();
+    pair_close(&s, &peer);
 }
 
 static const struct test_case cases[] = {

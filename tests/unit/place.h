@@ -1,10 +1,12 @@
 /*
- * place - a folder of its own for a test, and a socket pair whose other end the test holds.
+ * place - a folder of its own for a test, a socket pair whose other end the test holds, and addresses.
  */
 #ifndef PLACE_H
 #define PLACE_H
 
-#include "base/buf.h"
+#include "base/clock.h"
+#include "net/listener.h"
+#include "net/stream.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -63,6 +65,26 @@ static inline void pair_open(int *ours, int *theirs)
     *theirs = fds[1];
 }
 
+/* A stream with three seconds to live, and the other end. */
+static inline void pair_stream(struct stream *s, int *peer)
+{
+    const struct address nobody = {0};
+    int theirs;
+
+    pair_open(peer, &theirs);
+    stream_init(s, theirs, &nobody);
+    s->deadline = clock_now() + 3000;
+}
+
+/* PEER may be closed already, and -1. */
+static inline void pair_close(struct stream *s, int *peer)
+{
+    stream_done(s);
+    if (*peer >= 0)
+        close(*peer);
+    *peer = -1;
+}
+
 static inline void pair_send(int fd, struct str bytes)
 {
     while (bytes.length > 0) {
@@ -83,6 +105,43 @@ static inline void pair_receive(int fd, int wait_ms, struct buf *to)
 
     while (poll(&p, 1, wait_ms) > 0 && (n = recv(fd, piece, sizeof piece, 0)) > 0)
         buf_add(to, (struct str){piece, (size_t)n});
+}
+
+/* "192.0.2.1:25", "[2001:db8::1]:25". */
+static inline struct address address_at(const char *text)
+{
+    struct str host = str_of(text);
+    size_t colon = host.length;
+    struct address a;
+
+    while (colon > 0 && text[colon - 1] != ':')
+        colon--;
+    host = str_part(host, 0, colon - 1);
+    if (str_starts(host, STR("[")))
+        host = str_part(host, 1, host.length - 2);
+    if (!address_parse(&a, host)) {
+        fprintf(stderr, "%s: no address\n", text);
+        exit(1);
+    }
+    a.port = (uint16_t)strtoul(text + colon, NULL, 10);
+    return a;
+}
+
+/* Listens on loopback at a free port. */
+static inline int listen_at_free_port(struct address *a)
+{
+    struct sockaddr_storage s;
+    socklen_t length = sizeof s;
+    int fd;
+
+    *a = address_at("127.0.0.1:0");
+    fd = listener_bind(a);
+    if (fd < 0 || getsockname(fd, (struct sockaddr *)&s, &length) < 0) {
+        perror("listener");
+        exit(1);
+    }
+    address_from_socket(a, &s);
+    return fd;
 }
 
 #endif

@@ -8,23 +8,6 @@
 static int peer;
 static struct stream s;
 
-static void open_pair(void)
-{
-    const struct address nobody = {0};
-    int theirs;
-
-    pair_open(&peer, &theirs);
-    stream_init(&s, theirs, &nobody);
-    s.deadline = clock_now() + 3000;
-}
-
-static void close_pair(void)
-{
-    stream_done(&s);
-    if (peer >= 0)
-        close(peer);
-}
-
 /* RFC 5321 section 4.2: code, then a space and text, a hyphen when lines follow, or nothing. */
 static void lines_are_parsed(void)
 {
@@ -83,7 +66,7 @@ static enum reply_result read_from(struct str bytes, struct status *status, stru
 {
     enum reply_result result;
 
-    open_pair();
+    pair_stream(&s, &peer);
     pair_send(peer, bytes);
     shutdown(peer, SHUT_WR);
     result = reply_read(&s, status, see, seen);
@@ -129,7 +112,7 @@ static void replies_are_read(void)
             check_text(buf_text(&seen.lines), table[i].lines);
         }
         buf_done(&seen.lines);
-        close_pair();
+        pair_close(&s, &peer);
     }
 }
 
@@ -137,7 +120,7 @@ static void one_reply_at_a_time(void)
 {
     struct status status;
 
-    open_pair();
+    pair_stream(&s, &peer);
     pair_send(peer, STR("250-a\r\n250 b\r\n550 c\r\n354 d\r\n"));
     check_number(reply_read(&s, &status, NULL, NULL), REPLY_READ);
     check_text(status.text, "a b");
@@ -146,7 +129,7 @@ static void one_reply_at_a_time(void)
     check_text(status.text, "c");
     check_number(reply_read(&s, &status, NULL, NULL), REPLY_READ);
     check_number(status.code, 354);
-    close_pair();
+    pair_close(&s, &peer);
 }
 
 static enum reply_result read_lines(size_t count, size_t length, struct status *status, int *seen_count)
@@ -162,7 +145,7 @@ static enum reply_result read_lines(size_t count, size_t length, struct status *
             buf_add_byte(&bytes, 'x');
         buf_add_text(&bytes, "\r\n");
     }
-    open_pair();
+    pair_stream(&s, &peer);
     fflush(stdout);
     pid = fork();
     if (pid == 0) {
@@ -176,7 +159,7 @@ static enum reply_result read_lines(size_t count, size_t length, struct status *
     *seen_count = seen.count;
     buf_done(&seen.lines);
     buf_done(&bytes);
-    close_pair();
+    pair_close(&s, &peer);
     return result;
 }
 
@@ -212,7 +195,7 @@ static void one_status_is_one_line(void)
         struct status status = status_make(table[i].code, table[i].enhanced, "%s", table[i].text), back;
         struct buf got = {0};
 
-        open_pair();
+        pair_stream(&s, &peer);
         reply_put(&s, &status);
         check(stream_flush(&s));
         pair_receive(peer, 0, &got);
@@ -223,20 +206,20 @@ static void one_status_is_one_line(void)
         check_number(back.class, status.class);
         check_text(back.text, status.text);
         buf_done(&got);
-        close_pair();
+        pair_close(&s, &peer);
     }
     /* The longest text is not cut. */
     struct status status = {.code = 550, .class = 5, .subject = 999, .detail = 999};
     struct buf got = {0};
     memset(status.text, 'x', sizeof status.text - 1);
-    open_pair();
+    pair_stream(&s, &peer);
     reply_put(&s, &status);
     stream_flush(&s);
     pair_receive(peer, 0, &got);
     check_number(got.length, 4 + 10 + STATUS_TEXT_SIZE - 1 + 2);
     check(str_ends(buf_str(&got), STR("x\r\n")));
     buf_done(&got);
-    close_pair();
+    pair_close(&s, &peer);
 }
 
 static const struct test_case cases[] = {

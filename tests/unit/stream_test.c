@@ -10,24 +10,6 @@
 static int peer;
 static struct stream s;
 
-static void open_pair(void)
-{
-    const struct address nobody = {0};
-    int theirs;
-
-    pair_open(&peer, &theirs);
-    stream_init(&s, theirs, &nobody);
-    s.deadline = clock_now() + 3000;
-}
-
-static void close_pair(void)
-{
-    stream_done(&s);
-    stream_done(&s);
-    if (peer >= 0)
-        close(peer);
-}
-
 static bool has_input(int fd)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -40,7 +22,7 @@ static void output_goes_before_a_wait_and_not_earlier(void)
 {
     struct buf got = {0};
 
-    open_pair();
+    pair_stream(&s, &peer);
     stream_put(&s, STR("one "));
     stream_put(&s, STR("two"));
     check(!has_input(peer));
@@ -55,12 +37,12 @@ static void output_goes_before_a_wait_and_not_earlier(void)
     pair_receive(peer, 0, &got);
     check_text(buf_text(&got), "three");
     buf_done(&got);
-    close_pair();
+    pair_close(&s, &peer);
 }
 
 static void input_stays_until_it_is_consumed(void)
 {
-    open_pair();
+    pair_stream(&s, &peer);
     pair_send(peer, STR("abc"));
     check(stream_fill(&s, 100));
     stream_consume(&s, 1);
@@ -70,7 +52,7 @@ static void input_stays_until_it_is_consumed(void)
     check_str(stream_input(&s), STR("bcdef"));
     stream_consume(&s, 5);
     check_number(stream_input(&s).length, 0);
-    close_pair();
+    pair_close(&s, &peer);
 }
 
 static void large_input_arrives_in_order(void)
@@ -82,7 +64,7 @@ static void large_input_arrives_in_order(void)
 
     for (size_t i = 0; i < TOTAL; i++)
         sent[i] = (char)(i * 31 % 251);
-    open_pair();
+    pair_stream(&s, &peer);
     while (seen < TOTAL && same) {
         size_t step = TOTAL - offset < 50000 ? TOTAL - offset : 50000;
         struct str input;
@@ -107,12 +89,12 @@ static void large_input_arrives_in_order(void)
     }
     check(same);
     check_number(seen, TOTAL);
-    close_pair();
+    pair_close(&s, &peer);
 }
 
 static void unconsumed_input_is_bounded(void)
 {
-    open_pair();
+    pair_stream(&s, &peer);
     pair_send(peer, STR("0123456789"));
     check(stream_fill(&s, 10));
     check_number(stream_input(&s).length, 10);
@@ -120,12 +102,12 @@ static void unconsumed_input_is_bounded(void)
     check_number(s.fault, STREAM_ERROR);
     check_number(s.error, ENOBUFS);
     check_text(stream_fault_text(&s), "No buffer space available");
-    close_pair();
+    pair_close(&s, &peer);
 }
 
 static void faults_stick(void)
 {
-    open_pair();
+    pair_stream(&s, &peer);
     pair_send(peer, STR("last"));
     close(peer);
     peer = -1;
@@ -141,57 +123,57 @@ static void faults_stick(void)
     check_number(s.fault, STREAM_CLOSED);
     /* What had come is still there. */
     check_str(stream_input(&s), STR("last"));
-    close_pair();
+    pair_close(&s, &peer);
 }
 
 static void writing_to_nobody_is_a_fault_and_no_signal(void)
 {
-    open_pair();
+    pair_stream(&s, &peer);
     close(peer);
     peer = -1;
     stream_put(&s, STR("x"));
     check(!stream_flush(&s));
     check_number(s.fault, STREAM_CLOSED);
-    close_pair();
+    pair_close(&s, &peer);
 }
 
 static void reading_times_out(void)
 {
     int64_t before = clock_now();
 
-    open_pair();
+    pair_stream(&s, &peer);
     s.deadline = before + 30;
     check(!stream_fill(&s, 100));
     check_number(s.fault, STREAM_TIMEOUT);
     check_text(stream_fault_text(&s), "timed out");
     check(clock_now() >= before + 30 && clock_now() < before + 2000);
-    close_pair();
+    pair_close(&s, &peer);
     /* A deadline that has passed does not hide what is there already. */
-    open_pair();
+    pair_stream(&s, &peer);
     pair_send(peer, STR("x"));
     s.deadline = clock_now() - 1;
     check(stream_fill(&s, 100));
-    close_pair();
+    pair_close(&s, &peer);
 }
 
 static void writing_times_out(void)
 {
     static char block[65536];
 
-    open_pair();
+    pair_stream(&s, &peer);
     s.deadline = clock_now() + 30;
     for (int i = 0; i < 1000 && s.fault == STREAM_FINE; i++)
         stream_put(&s, (struct str){block, sizeof block});
     check_number(s.fault, STREAM_TIMEOUT);
     check(s.output.capacity < 1 << 20);
-    close_pair();
+    pair_close(&s, &peer);
 }
 
 static void finishing_lets_the_last_words_arrive(void)
 {
     struct buf got = {0};
 
-    open_pair();
+    pair_stream(&s, &peer);
     pair_send(peer, STR("what nobody reads"));
     stream_put(&s, STR("221 bye\r\n"));
     shutdown(peer, SHUT_WR);
@@ -200,13 +182,13 @@ static void finishing_lets_the_last_words_arrive(void)
     pair_receive(peer, 0, &got);
     check_text(buf_text(&got), "221 bye\r\n");
     buf_done(&got);
-    close_pair();
+    pair_close(&s, &peer);
     /* A peer that stays is waited for no longer than the deadline. */
-    open_pair();
+    pair_stream(&s, &peer);
     int64_t before = clock_now();
     stream_finish(&s, before + 50);
     check(clock_now() < before + 2000);
-    close_pair();
+    pair_close(&s, &peer);
 }
 
 static void connecting(void)
@@ -215,10 +197,7 @@ static void connecting(void)
     struct stream c;
     int listener, fd;
 
-    check(address_parse_port(&listening, STR("127.0.0.1:0")));
-    listener = listener_bind(&listening);
-    if (!check(listener >= 0) || !check(listener_address(listener, &listening)))
-        return;
+    listener = listen_at_free_port(&listening);
     check(listening.port != 0);
     check_number(listener_accept(listener, &got), -1);
     check(errno == EAGAIN || errno == EWOULDBLOCK);
@@ -250,26 +229,26 @@ static void a_stop_ends_waits(void)
     int64_t before;
 
     check(stop_open(-1, 100));
-    open_pair();
+    pair_stream(&s, &peer);
     s.heed_stop = true;
     stop_begin();
     before = clock_now();
     check(!stream_fill(&s, 100));
     check_number(s.fault, STREAM_STOPPED);
     check(clock_now() < before + 90);
-    close_pair();
+    pair_close(&s, &peer);
     /* Work that does not heed it has the grace, */
-    open_pair();
+    pair_stream(&s, &peer);
     s.deadline = CLOCK_NEVER;
     check(!stream_fill(&s, 100));
     check_number(s.fault, STREAM_STOPPED);
     check(clock_now() >= stop_deadline() && clock_now() < before + 2000);
-    close_pair();
+    pair_close(&s, &peer);
     /* and what is there can still be read. */
-    open_pair();
+    pair_stream(&s, &peer);
     pair_send(peer, STR("x"));
     check(stream_fill(&s, 100));
-    close_pair();
+    pair_close(&s, &peer);
 }
 
 static const struct test_case cases[] = {
