@@ -126,6 +126,8 @@ static bool keep_option(struct reading *r, const struct option_spec *spec, const
         *value = "";
     else
         *value = text != NULL ? text : r->argv[r->at++];
+    if (spec->value != NULL && (*value)[0] == '\0') /* a script's variable that was not set, say */
+        return misuse(r, "option --%s is empty (expected %s)", spec->name, spec->value);
     return true;
 }
 

@@ -13,7 +13,9 @@ extern const struct command_group config_group;
 extern const struct command_group rcpthost_group;
 extern const struct command_group relayip_group;
 extern const struct command_group routes_group;
+extern const struct command_group oauth_group;
 extern const struct command_group user_group;
+extern const struct command_group sender_group;
 extern const struct command_group queue_group;
 extern const struct command_group smtpd_group;
 

@@ -183,7 +183,8 @@ static void show_recipient(void *context, const struct queue_row *row)
     listing_end_row(l);
     if (row->tried > 0) {
         clock_text(row->tried, time);
-        listing_line(l, "  Last: %s - %.*s - %.*s", time, STR_ARG(row->host), STR_ARG(row->reason));
+        listing_line(l, "  Last: %s - %.*s - %s%.*s%s%.*s", time, STR_ARG(row->host), row->tls.length > 0 ? "TLS: " : "", STR_ARG(row->tls),
+                     row->tls.length > 0 ? " - " : "", STR_ARG(row->reason));
         listing_end_row(l);
     }
 }

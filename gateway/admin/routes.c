@@ -1,6 +1,7 @@
 #include "admin/change.h"
 #include "admin/groups.h"
 #include "admin/listing.h"
+#include "admin/secret.h"
 #include "directory/routes.h"
 #include "directory/routes_import.h"
 
@@ -19,7 +20,11 @@ static const struct option_spec add_options[] = {
     {"smtpUser", "u", "USER", "only mail of this login, or of all logins of this domain"},
     {"mailFrom", "f", "SENDER", "only mail from this address or domain; needs -u"},
     {"remoteLogin", "rl", "LOGIN", "login at the next hop"},
-    {"remotePasswd", "rpwd", "PASSWORD", "password at the next hop"},
+    {"remotePasswd", "rpwd", "PASSWORD", "password at the next hop; without this and --oauth it is read from the terminal or standard"
+                                     " input"},
+    {"oauth", NULL, "NAME", "log in at the next hop with tokens of this OAuth client (tmail oauth add) instead of a password"},
+    {"tls", NULL, "RULE", "none, may, encrypt, verify or smtps, or one of may, encrypt and verify with +smtps behind; without this"
+                          " verify for a route with a login, else TMAIL_DELIVERD_REMOTE_TLS"},
     CHANGE_OPTION_CREATE,
     {0},
 };
@@ -43,6 +48,34 @@ static struct str option(const struct invocation *i, const char *name)
     return str_of(invocation_value(i, name));
 }
 
+/* Reads the password where a login has neither one nor an OAuth client; ROOM has SECRET_SIZE bytes. */
+static int get_password(const struct invocation *i, struct route_row *r, char *room)
+{
+    const char *problem;
+
+    if (r->login.length == 0 || invocation_has(i, "remotePasswd") || invocation_has(i, "oauth"))
+        return EXIT_DONE;
+    if (!secret_read(room, &problem))
+        return invocation_fail(i, "%s", problem);
+    r->password = str_of(room);
+    return EXIT_DONE;
+}
+
+static int add(struct invocation *i, const struct route_row *r)
+{
+    struct secrets *secrets;
+    struct tables *t;
+    struct status s;
+    int result = change_open(i, &t);
+
+    if (result != EXIT_DONE)
+        return result;
+    secrets = secrets_new(i->conf->secret_key_path);
+    s = routes_add(t, secrets, r);
+    secrets_free(&secrets);
+    return change_close(i, &t, &s);
+}
+
 static int run_add(struct invocation *i)
 {
     struct route_row r = {
@@ -51,13 +84,14 @@ static int run_add(struct invocation *i)
         .local_ips = option(i, "localIp"),
         .login = option(i, "remoteLogin"),
         .password = option(i, "remotePasswd"),
+        .tls = option(i, "tls"),
+        .oauth = option(i, "oauth"),
         .mail_from = option(i, "mailFrom"),
         .user = option(i, "smtpUser"),
         .port = ROUTE_PORT_DEFAULT,
         .priority = ROUTE_PRIORITY_DEFAULT,
     };
-    struct tables *t;
-    struct status s;
+    char typed[SECRET_SIZE];
     int result;
 
     if (!invocation_has(i, "remoteHost")) {
@@ -68,11 +102,11 @@ static int run_add(struct invocation *i)
         return invocation_fail(i, "\"%s\" is no port (expected 1 to 65535)", invocation_value(i, "remotePort"));
     if (!read_number(i, "priority", INT32_MAX, &r.priority))
         return invocation_fail(i, "\"%s\" is no priority (expected a number)", invocation_value(i, "priority"));
-    result = change_open(i, &t);
-    if (result != EXIT_DONE)
-        return result;
-    s = routes_add(t, &r);
-    return change_close(i, &t, &s);
+    result = get_password(i, &r, typed);
+    if (result == EXIT_DONE)
+        result = add(i, &r);
+    explicit_bzero(typed, sizeof typed);
+    return result;
 }
 
 static struct status del(struct tables *t, struct str id)
@@ -105,8 +139,12 @@ static void print_line(struct listing *l, const struct route_row *r)
     buf_add(&b, r->local_ips.length > 0 ? r->local_ips : STR("default"));
     buf_add_text(&b, " - Remote host: ");
     if (r->login.length > 0)
-        buf_print(&b, "%.*s:***@", STR_ARG(r->login));
+        buf_print(&b, r->oauth.length > 0 ? "%.*s@" : "%.*s:***@", STR_ARG(r->login));
     buf_print(&b, brackets ? "[%.*s]:%lld" : "%.*s:%lld", STR_ARG(r->remote_host), (long long)r->port);
+    if (r->tls.length > 0)
+        buf_print(&b, " - TLS: %.*s", STR_ARG(r->tls));
+    if (r->oauth.length > 0)
+        buf_print(&b, " - OAuth: %.*s", STR_ARG(r->oauth));
     listing_line(l, "%s", buf_text(&b));
     buf_done(&b);
 }
@@ -125,6 +163,8 @@ static void print_row(void *context, const struct route_row *r)
     change_list_optional(rows, "user", r->user);
     change_list_optional(rows, "mail_from", r->mail_from);
     change_list_optional(rows, "smtp_auth_login", r->login);
+    change_list_optional(rows, "tls", r->tls);
+    change_list_optional(rows, "oauth", r->oauth);
     if (r->map_order == ROUTE_NOT_IN_MAP)
         listing_text(rows->listing, "map_order", NULL);
     else
@@ -209,13 +249,16 @@ static int read_files(const struct invocation *i, struct import_file files[IMPOR
 
 static int store(struct invocation *i, const struct routes_import *r)
 {
+    struct secrets *secrets;
     struct tables *t;
     struct status s;
     int result = change_open(i, &t);
 
     if (result != EXIT_DONE)
         return result;
-    s = routes_import_store(t, r);
+    secrets = secrets_new(i->conf->secret_key_path);
+    s = routes_import_store(t, secrets, r);
+    secrets_free(&secrets);
     result = change_close(i, &t, &s);
     if (result == EXIT_DONE)
         printf("%zu lines of routemap imported, %zu routes read.\n", r->line_count, r->route_count);

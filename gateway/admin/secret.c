@@ -7,22 +7,22 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* The first line of standard input without its end; not a byte more is read, and stdio keeps no copy. */
-static bool read_line(char *to, const char **problem)
+/* The next line of standard input without its end; not a byte more is read, and stdio keeps no copy.  Empty at the end of the input. */
+static bool read_line(char *to, size_t size, const char **problem)
 {
     size_t length = 0;
     ssize_t got;
     char c = '\0';
 
     while ((got = read(STDIN_FILENO, &c, 1)) == 1 && c != '\n') {
-        if (c == '\0' || length == SECRET_SIZE - 1) {
-            *problem = c == '\0' ? "the password has a NUL" : "the password is too long";
+        if (c == '\0' || length == size - 1) {
+            *problem = c == '\0' ? "what was typed has a NUL" : "what was typed is too long";
             return false;
         }
         to[length++] = c;
     }
-    if (got < 0 || (got == 0 && length == 0)) {
-        *problem = got < 0 && errno == EINTR ? "interrupted" : "no password was given";
+    if (got < 0) {
+        *problem = errno == EINTR ? "interrupted" : "standard input cannot be read";
         return false;
     }
     if (length > 0 && to[length - 1] == '\r')
@@ -37,7 +37,7 @@ static void wake_up(int signal)
 }
 
 /* Without echo; a signal that would end the process ends the reading instead. */
-static bool read_hidden(const char *prompt, char *to, const char **problem)
+static bool read_hidden(const char *prompt, char *to, size_t size, const char **problem)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
     enum { SIGNALS = sizeof signals / sizeof signals[0] };
@@ -57,7 +57,7 @@ static bool read_hidden(const char *prompt, char *to, const char **problem)
     ok = tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) == 0;
     if (ok) {
         fputs(prompt, stderr);
-        ok = read_line(to, problem);
+        ok = read_line(to, size, problem);
         fputs("\n", stderr);
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &terminal);
     }
@@ -66,18 +66,29 @@ static bool read_hidden(const char *prompt, char *to, const char **problem)
     return ok;
 }
 
-bool secret_read(char *to, const char **problem)
+static bool read_twice(char *to, const char **problem)
 {
     char again[SECRET_SIZE];
-    bool ok;
+    bool ok = read_hidden("Password: ", to, SECRET_SIZE, problem) && read_hidden("Again: ", again, sizeof again, problem);
 
-    if (!isatty(STDIN_FILENO))
-        return read_line(to, problem);
-    ok = read_hidden("Password: ", to, problem) && read_hidden("Again: ", again, problem);
     if (ok && strcmp(to, again) != 0) {
         *problem = "the two passwords differ";
         ok = false;
     }
     explicit_bzero(again, sizeof again);
     return ok;
+}
+
+bool secret_read(char *to, const char **problem)
+{
+    if (!(isatty(STDIN_FILENO) ? read_twice(to, problem) : read_line(to, SECRET_SIZE, problem)))
+        return false;
+    if (to[0] == '\0')
+        *problem = "no password was given";
+    return to[0] != '\0';
+}
+
+bool secret_read_once(const char *prompt, char *to, size_t size, const char **problem)
+{
+    return isatty(STDIN_FILENO) ? read_hidden(prompt, to, size, problem) : read_line(to, size, problem);
 }

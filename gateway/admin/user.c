@@ -4,6 +4,7 @@
 #include "admin/groups.h"
 #include "admin/listing.h"
 #include "admin/secret.h"
+#include "conf/sasl_list.h"
 
 #include <string.h>
 
@@ -16,10 +17,22 @@ static const struct option_spec add_options[] = {
     {0},
 };
 static const struct option_spec update_options[] = {
-    {"password", "p", "PASSWORD", "the new password; without this it is read from the terminal or standard input"},
+    {"password", "p", "PASSWORD", "the new password; without this and --active it is read from the terminal or standard input"},
+    {"active", NULL, "yes|no", "whether the user may log in; mail is received either way"},
     CHANGE_OPTION_CREATE,
     {0},
 };
+
+/* What CRAM-MD5 needs is as good as the password itself: it is kept only while that mechanism is offered. */
+static bool keeps_cram_md5(const struct conf *c)
+{
+    struct sasl_list list;
+    struct buf errors = {0};
+    bool keeps = sasl_list_parse(&list, str_of(c->smtpd_auth_mechanisms), &errors) && sasl_list_has(&list, "CRAM-MD5");
+
+    buf_done(&errors);
+    return keeps;
+}
 
 int user_add(struct invocation *i, struct new_user *u)
 {
@@ -31,6 +44,7 @@ int user_add(struct invocation *i, struct new_user *u)
         return result;
     u->home_base = str_of(i->conf->users_home_base);
     u->default_quota = i->conf->users_mailbox_default_quota;
+    u->cram_md5 = keeps_cram_md5(i->conf);
     s = users_add(t, u);
     return change_close(i, &t, &s);
 }
@@ -64,7 +78,7 @@ static int run_add(struct invocation *i)
     return result;
 }
 
-static int update(struct invocation *i, struct str password)
+static int update(struct invocation *i, const struct user_update *u)
 {
     struct tables *t;
     struct status s;
@@ -72,18 +86,35 @@ static int update(struct invocation *i, struct str password)
 
     if (result != EXIT_DONE)
         return result;
-    s = users_set_password(t, str_of(i->words[0]), password);
+    s = users_update(t, str_of(i->words[0]), u);
     return change_close(i, &t, &s);
+}
+
+static bool read_yes_or_no(const char *text, bool *yes)
+{
+    *yes = str_equal_nocase(str_of(text), STR("yes"));
+    return *yes || str_equal_nocase(str_of(text), STR("no"));
 }
 
 static int run_update(struct invocation *i)
 {
+    const char *given = invocation_value(i, "password"), *active_text = invocation_value(i, "active");
+    struct user_update u = {.cram_md5 = keeps_cram_md5(i->conf)};
     char typed[SECRET_SIZE];
     struct str password = {0};
-    int result = get_password(i, invocation_value(i, "password"), typed, &password);
+    bool active;
+    int result = EXIT_DONE;
 
+    if (active_text != NULL && !read_yes_or_no(active_text, &active))
+        return invocation_fail(i, "\"%s\" is neither yes nor no", active_text);
+    if (active_text != NULL)
+        u.active = &active;
+    if (given != NULL || active_text == NULL) {
+        result = get_password(i, given, typed, &password);
+        u.password = &password;
+    }
     if (result == EXIT_DONE)
-        result = update(i, password);
+        result = update(i, &u);
     explicit_bzero(typed, sizeof typed);
     return result;
 }
@@ -112,8 +143,12 @@ static void print_row(void *context, const struct user_row *r)
     listing_bool(rows->listing, "is_catchall", r->catchall);
     change_list_optional(rows, "mailbox_quota", r->quota);
     change_list_optional(rows, "home", r->home);
-    listing_line(rows->listing, "%.*s - authrelay: %s - have mailbox: %s - home: %.*s - active: %s - catchall: %s", STR_ARG(r->login),
-                 yes_or_no(r->relay), yes_or_no(r->mailbox), STR_ARG(home), yes_or_no(r->active), yes_or_no(r->catchall));
+    listing_bool(rows->listing, "scram", r->scram);
+    listing_bool(rows->listing, "cram_md5", r->cram_md5);
+    listing_line(rows->listing,
+                 "%.*s - authrelay: %s - have mailbox: %s - home: %.*s - active: %s - catchall: %s - scram: %s - cram-md5: %s",
+                 STR_ARG(r->login), yes_or_no(r->relay), yes_or_no(r->mailbox), STR_ARG(home), yes_or_no(r->active), yes_or_no(r->catchall),
+                 yes_or_no(r->scram), yes_or_no(r->cram_md5));
     listing_end_row(rows->listing);
 }
 
@@ -131,11 +166,11 @@ static const struct command commands[] = {
     {.verb = "add", .words = "LOGIN [PASSWORD]", .words_min = 1, .words_max = 2, .options = add_options, .run = run_add,
      .help = "Add a user.  Without PASSWORD it is read from the terminal, or is the first line of standard input."},
     {.verb = "update", .words = "LOGIN", .words_min = 1, .words_max = 1, .options = update_options, .run = run_update,
-     .help = "Give a user another password."},
+     .help = "Give a user another password, or say whether the user may log in."},
     {.verb = "del", .words = "LOGIN", .words_min = 1, .words_max = 1, .options = change_options, .run = run_del,
-     .help = "Delete a user.  The mail of the mailbox stays on disk."},
+     .help = "Delete a user and what tmail sender allowed.  The mail of the mailbox stays on disk."},
     {.verb = "list", .listing = true, .options = change_options, .run = run_list,
-     .help = "List the users."},
+     .help = "List the users.  Those with scram or cram-md5 can log in by that mechanism; setting a password anew brings what it needs."},
 };
 
 const struct command_group user_group = {

@@ -2,7 +2,9 @@
 
 #include "conf/listeners.h"
 #include "conf/local_ips.h"
+#include "conf/sasl_list.h"
 #include "conf/value.h"
+#include "sasl/mechanism.h"
 #include "smtp/domain.h"
 
 #include <netdb.h>
@@ -124,6 +126,45 @@ bool check_folder(const char *value, const char **keep, struct arena *arena, str
     return true;
 }
 
+bool check_not_empty(const char *value, const char **keep, struct arena *arena, struct buf *problems)
+{
+    (void)keep;
+    (void)arena;
+    return value[0] != '\0' || complain(problems, value, "is no path (expected the path of a file)");
+}
+
+bool check_path_or_none(const char *value, const char **keep, struct arena *arena, struct buf *problems)
+{
+    return value[0] == '\0' || check_path(value, keep, arena, problems);
+}
+
+bool check_folder_or_none(const char *value, const char **keep, struct arena *arena, struct buf *problems)
+{
+    return value[0] == '\0' || check_folder(value, keep, arena, problems);
+}
+
+bool check_file_or_none(const char *value, const char **keep, struct arena *arena, struct buf *problems)
+{
+    struct stat s;
+
+    if (value[0] == '\0')
+        return true;
+    if (!check_path(value, keep, arena, problems))
+        return false;
+    if (stat(value, &s) != 0 || !S_ISREG(s.st_mode))
+        return complain(problems, value, "is no file (expected the absolute path of an existing file)");
+    return true;
+}
+
+bool check_sasl_list(const char *value, const char **keep, struct arena *arena, struct buf *problems)
+{
+    struct sasl_list unused;
+
+    (void)keep;
+    (void)arena;
+    return sasl_list_parse(&unused, str_of(value), problems);
+}
+
 /* What a Go program may have left behind the path: the driver's only setting that has a meaning here. */
 static bool is_known_tail(struct str tail)
 {
@@ -175,4 +216,18 @@ bool rule_something_to_do(const struct conf *c)
 bool rule_retry_order(const struct conf *c)
 {
     return c->deliverd_retry_min <= c->deliverd_retry_max;
+}
+
+/* Dovecot may know others; we speak those of sasl/mechanism.h, but OAuth's to next hops only. */
+bool rule_own_mechanisms(const struct conf *c)
+{
+    struct sasl_list list;
+    struct buf unused = {0};
+    enum sasl_mechanism m;
+    bool ok = sasl_list_parse(&list, str_of(c->smtpd_auth_mechanisms), &unused);
+
+    buf_done(&unused);
+    for (size_t i = 0; c->dovecot_auth[0] == '\0' && i < list.count; i++)
+        ok = ok && sasl_mechanism_find(str_of(list.names[i]), &m) && m != SASL_OAUTHBEARER && m != SASL_XOAUTH2;
+    return ok;
 }

@@ -14,6 +14,11 @@ bool check_user(const char *value, const char **keep, struct arena *arena, struc
 bool check_logpath(const char *value, const char **keep, struct arena *arena, struct buf *problems);
 bool check_path(const char *value, const char **keep, struct arena *arena, struct buf *problems);   /* absolute */
 bool check_folder(const char *value, const char **keep, struct arena *arena, struct buf *problems); /* absolute, and there */
+bool check_not_empty(const char *value, const char **keep, struct arena *arena, struct buf *problems);
+bool check_path_or_none(const char *value, const char **keep, struct arena *arena, struct buf *problems);
+bool check_folder_or_none(const char *value, const char **keep, struct arena *arena, struct buf *problems);
+bool check_file_or_none(const char *value, const char **keep, struct arena *arena, struct buf *problems); /* absolute, and there */
+bool check_sasl_list(const char *value, const char **keep, struct arena *arena, struct buf *problems);
 bool check_db_source(const char *value, const char **keep, struct arena *arena, struct buf *problems);
 bool check_listeners(const char *value, const char **keep, struct arena *arena, struct buf *problems);
 bool check_local_ips(const char *value, const char **keep, struct arena *arena, struct buf *problems);
@@ -22,5 +27,6 @@ const char *find_me(struct arena *arena, struct buf *problems);
 
 bool rule_something_to_do(const struct conf *c);
 bool rule_retry_order(const struct conf *c);
+bool rule_own_mechanisms(const struct conf *c);
 
 #endif

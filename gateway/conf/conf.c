@@ -1,5 +1,6 @@
 #include "conf/conf.h"
 
+#include "base/file.h"
 #include "conf/field.h"
 #include "conf/gather.h"
 #include "conf/value.h"
@@ -33,11 +34,11 @@ void conf_errors_done(struct conf_errors *e)
 static bool read_secret(struct loading *l, const struct conf_key *key, struct gathered *said, struct buf *problems)
 {
     const char *path = arena_text(&l->conf->arena, said->file.text);
-    struct buf content = {0};
+    struct buf content = {.limit = SECRET_MAX};
     struct str text;
     bool ok = false;
 
-    if (gather_bytes(path, SECRET_MAX, &content)) {
+    if (file_read(path, &content)) {
         text = buf_str(&content);
         if (str_ends(text, STR("\n")))
             text.length--;

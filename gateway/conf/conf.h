@@ -15,10 +15,13 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/log.h"
+#include "conf/tls_policy.h"
+#include "net/tls.h"
 
 struct conf_schema;
 
 enum conf_bare_newline { BARE_NEWLINE_REFUSE, BARE_NEWLINE_NORMALIZE };
+enum conf_sender_login { SENDER_LOGIN_OFF, SENDER_LOGIN_WARN, SENDER_LOGIN_ENFORCE };
 
 enum conf_origin { CONF_DEFAULT, CONF_FILE, CONF_ENVIRONMENT };
 
@@ -41,7 +44,14 @@ struct conf {
     const char *store_driver;
     const char *store_source;
     int64_t store_min_free; /* bytes */
+    const char *secret_key_file; /* "": derived, see below */
     int64_t stop_timeout; /* ms */
+
+    const char *tls_cert, *tls_key; /* as written; the paths are below */
+    const char *tls_sni_dir;
+    enum tls_version tls_min_version;
+    const char *tls_client_ca_file;
+    const char *tls_ca_file;
 
     bool smtpd_launch;
     const char *smtpd_dsns; /* listeners_parse (conf/listeners.h) takes it and cannot fail on it */
@@ -58,6 +68,13 @@ struct conf {
     int64_t smtpd_max_commands;
     int64_t smtpd_max_errors;
     enum conf_bare_newline smtpd_bare_newline;
+    const char *smtpd_auth_mechanisms; /* sasl_list_parse (conf/sasl_list.h) takes it and cannot fail on it */
+    bool smtpd_auth_plain_text;
+    int64_t smtpd_auth_failure_delay; /* ms */
+    int64_t smtpd_auth_max_failures;  /* 0: no limit */
+    int64_t smtpd_auth_lock_time;     /* ms */
+    enum conf_sender_login smtpd_sender_login;
+    const char *dovecot_auth; /* "": our own users */
     bool rfc_helo_mandatory;
     bool rfc_helo_need_fqn;
     bool rfc_mailfrom_localpart_size;
@@ -69,6 +86,9 @@ struct conf {
     int64_t deliverd_destination_concurrency;
     int64_t deliverd_remote_timeout;  /* ms */
     int64_t deliverd_connect_timeout; /* ms */
+    enum tls_policy deliverd_remote_tls;
+    bool deliverd_remote_tls_skipverify;
+    bool deliverd_remote_tls_fallback;
     int64_t deliverd_dead_host_time;  /* ms */
     int64_t deliverd_connection_idle; /* ms */
     int64_t deliverd_connection_messages; /* 0: no limit */
@@ -81,6 +101,8 @@ struct conf {
 
     /* Not keys. */
     const char *db_path; /* db_source without its ?tail */
+    const char *tls_cert_path, *tls_key_path; /* a relative one starts at the folder of the file */
+    const char *secret_key_path; /* secret_key_file, or secret.key beside the database */
     const char *file;    /* the file that was read, as it was named; "": none */
     const char *named;   /* absolute path of the file that -c or $TMAIL_CONFIG named; "": neither did */
     const struct conf_schema *schema;

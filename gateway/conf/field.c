@@ -211,16 +211,42 @@ void field_source(const struct conf *c, struct conf_source source, struct buf *t
 
 void field_clear_all(struct conf *c, const struct conf_schema *schema)
 {
-    *c = (struct conf){.db_path = "", .file = "", .named = "", .schema = schema};
+    *c = (struct conf){.db_path = "", .tls_cert_path = "", .tls_key_path = "", .secret_key_path = "", .file = "", .named = "", .schema = schema};
     c->sources = arena_new(&c->arena, schema->count * sizeof *c->sources);
     for (size_t i = 0; i < schema->count; i++)
         if (schema->keys[i].type == CONF_TEXT)
             store_text(c, &schema->keys[i], "");
 }
 
+/* What stands in front of the last / of PATH, with it. */
+static struct str folder_of(const char *path)
+{
+    struct str folder = str_of(path);
+
+    while (folder.length > 0 && folder.data[folder.length - 1] != '/')
+        folder.length--;
+    return folder;
+}
+
+static const char *path_in(struct conf *c, struct str folder, const char *path)
+{
+    struct buf b = {0};
+    const char *whole;
+
+    if (!str_starts(str_of(path), STR("/")))
+        buf_add(&b, folder);
+    buf_add(&b, str_of(path));
+    whole = arena_text(&c->arena, buf_str(&b));
+    buf_done(&b);
+    return whole;
+}
+
 void field_derive_all(struct conf *c)
 {
-    struct str source = str_of(c->db_source);
+    struct str source = str_of(c->db_source), folder = c->named[0] != '\0' ? folder_of(c->named) : STR("/etc/tmail/");
 
     c->db_path = arena_text(&c->arena, str_part(source, 0, str_find(source, '?', 0)));
+    c->tls_cert_path = path_in(c, folder, c->tls_cert);
+    c->tls_key_path = path_in(c, folder, c->tls_key);
+    c->secret_key_path = path_in(c, folder_of(c->db_path), str_of(c->secret_key_file).length > 0 ? c->secret_key_file : "secret.key");
 }

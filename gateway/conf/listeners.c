@@ -56,21 +56,16 @@ static bool read_mode(struct listener_spec *l, struct str item, struct str mode,
     if (str_equal(mode, STR("submission")))
         l->mode = LISTENER_SUBMISSION;
     else if (!str_equal(mode, STR("relay")))
-        return refuse(errors, item, "has an unknown MODE (expected IP:PORT:SSL[:MODE], with MODE relay)");
+        return refuse(errors, item, "has an unknown MODE (expected IP:PORT:SSL[:MODE], with MODE relay or submission)");
     return true;
 }
 
 /* What the words of the file may say before this program can do it. */
 static bool is_available(const struct listener_spec *l, struct str item, struct buf *errors)
 {
-    if (l->tls)
-        return refuse(errors, item, "cannot be: TLS listeners need TLS support, which this version does not have (expected SSL false)");
-    if (l->mode == LISTENER_SUBMISSION)
-        return refuse(errors, item,
-                      "cannot be: MODE submission needs AUTH support, which this version does not have (expected MODE relay)");
     if (l->proxy)
         return refuse(errors, item,
-                      "cannot be: +proxy needs PROXY protocol support, which this version does not have (expected MODE relay)");
+                      "cannot be: +proxy needs PROXY protocol support, which this version does not have (expected MODE relay or submission)");
     return true;
 }
 

@@ -1,8 +1,8 @@
 /*
  * listeners - the list of TMAIL_SMTPD_DSNS, read.
  *
- * Items are IP:PORT:SSL[:MODE], separated by `;` or `,`; an IPv6 address stands in brackets.  A mode, or TLS, that this version cannot
- * serve is refused here rather than ignored.  Items live in the caller's arena.  Nothing is bound and nothing blocks.
+ * Items are IP:PORT:SSL[:MODE], separated by `;` or `,`; an IPv6 address stands in brackets.  A mode that this version cannot serve is
+ * refused here rather than ignored.  Items live in the caller's arena.  Nothing is bound and nothing blocks.
  */
 #ifndef CONF_LISTENERS_H
 #define CONF_LISTENERS_H

@@ -5,11 +5,11 @@
  * told have their default. */
 #include "conf/conf.h"
 
+#include "base/file.h"
 #include "conf/field.h"
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char head[] = "tmail configuration 1\n", tail[] = "end\n";
 
@@ -95,31 +95,13 @@ static bool read_fields(struct conf *c, struct str rest, struct buf *problems)
     return true;
 }
 
-static bool read_all(int fd, struct buf *to)
-{
-    ssize_t got;
-
-    do {
-        char *room = buf_room(to, 4096);
-
-        if (room == NULL) {
-            errno = EFBIG;
-            return false;
-        }
-        got = read(fd, room, 4096);
-        if (got > 0)
-            buf_grew(to, (size_t)got);
-    } while (got > 0 || (got < 0 && errno == EINTR));
-    return got == 0;
-}
-
 bool conf_read_schema(struct conf *c, const struct conf_schema *schema, int fd, struct conf_errors *errors)
 {
     struct buf content = {.limit = TRANSFER_MAX}, problems = {0};
     bool ok;
 
     field_clear_all(c, schema);
-    ok = read_all(fd, &content);
+    ok = file_read_fd(fd, &content);
     if (!ok) {
         conf_errors_add(errors, "the configuration cannot be read from the parent: %s", strerror(errno));
     } else if (!(ok = read_fields(c, buf_str(&content), &problems))) {

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "net/address.h"
+#include "sasl/keys.h"
 
 enum answer { ANSWER_NO, ANSWER_YES, ANSWER_FAILED };
 
@@ -30,6 +31,9 @@ struct route {
     int priority;            /* lower first */
     const char *local_ips;   /* "a&b" in order, "a|b" in turn; NULL: TMAIL_DELIVERD_LOCAL_IPS */
     const char *login;       /* SMTP AUTH at the next hop; NULL: none */
+    const char *password;    /* as it is stored, sealed (secrets.h); NULL: none */
+    const char *oauth;       /* name of the OAuth client whose tokens log in (oauth.h); NULL: none */
+    const char *tls;         /* a rule of conf/tls_policy.h; NULL: the configuration's */
 };
 
 struct route_question {
@@ -38,8 +42,25 @@ struct route_question {
     struct str domain; /* destination in normal form */
 };
 
+/* What is asked about somebody who has logged in. */
+struct user {
+    bool relay;  /* may send anywhere */
+    bool active;
+};
+
+enum { DIRECTORY_DECOY = 32 };
+
 struct directory {
     void *self;
+    /* Secret bytes of this directory that stay the same: what is shown of logins that do not exist is made of them. */
+    unsigned char decoy[DIRECTORY_DECOY];
+    /* LOGIN exists, is active, and that is the password.  Takes as long for those who do not. */
+    enum answer (*check_password)(void *self, struct str login, struct str password);
+    /* What is kept for the challenge mechanisms, of an active user. */
+    enum answer (*keys)(void *self, struct str login, struct sasl_keys *keys);
+    enum answer (*user)(void *self, struct str login, struct user *user);
+    /* SENDER (LOCAL@normal-domain) is an address of LOGIN's: the login itself, an alias that delivers to it, or a row of senders.h. */
+    enum answer (*may_send_as)(void *self, struct str login, struct str sender);
     enum answer (*rcpthost)(void *self, struct str domain, struct rcpthost *host);
     /* A mailbox, alias or catch-all takes mail for LOCAL@DOMAIN, a local rcpthost. */
     enum answer (*recipient)(void *self, struct str local, struct str domain);

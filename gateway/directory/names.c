@@ -70,6 +70,11 @@ bool name_login(struct str text, char *to)
     return true;
 }
 
+struct str name_stored_login(struct str login, char *to)
+{
+    return name_login(login, to) ? str_of(to) : login;
+}
+
 bool name_address_or_domain(struct str text, char *to)
 {
     return str_has(text, '@') ? name_address(text, to) : domain_normalize(text, to);

@@ -17,6 +17,8 @@ enum { NAME_SIZE = 640 }; /* the longest address, quoted throughout */
 bool name_address(struct str text, char *to);
 /* An address, or a word of printable bytes without an @. */
 bool name_login(struct str text, char *to);
+/* LOGIN as a table would have it: in TO (NAME_SIZE bytes), or as it is, for an earlier tmail took what is none. */
+struct str name_stored_login(struct str login, char *to);
 /* An address or a domain: what a sender condition and an alias may be. */
 bool name_address_or_domain(struct str text, char *to);
 /* Login or login's domain: an address, a domain, or a word. */

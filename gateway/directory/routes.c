@@ -1,10 +1,15 @@
 #include "directory/routes.h"
 
+#include "conf/tls_policy.h"
 #include "directory/names.h"
+#include "directory/oauth.h"
+#include "directory/route_secret.h"
+#include "directory/sealed.h"
 #include "directory/route_text.h"
 
 /* Earlier rows may lack port and priority; one without a next hop leads nowhere. */
-#define ROUTE_COLUMNS "id, host, remote_host, ifnull(nullif(remote_port, 0), 25), ifnull(priority, 1), local_ip, smtp_auth_login"
+#define ROUTE_COLUMNS \
+    "id, host, remote_host, ifnull(nullif(remote_port, 0), 25), ifnull(priority, 1), local_ip, smtp_auth_login, tls, oauth"
 #define ROUTE_IS_USABLE "ifnull(remote_host, '') <> ''"
 
 enum who { ANYBODY, LOGIN, LOGIN_DOMAIN };
@@ -72,6 +77,9 @@ static enum answer read_routes(struct db_query *q, struct found *f)
             .priority = (int)db_int(q, 4),
             .local_ips = text_or_null(f->arena, db_str(q, 5)),
             .login = text_or_null(f->arena, db_str(q, 6)),
+            .tls = text_or_null(f->arena, db_str(q, 7)),
+            .oauth = text_or_null(f->arena, db_str(q, 8)),
+            .password = text_or_null(f->arena, db_str(q, 9)),
         };
     }
     if (!db_finish(q))
@@ -85,7 +93,7 @@ static enum answer try_rule(struct tables *t, const struct rule *r, const struct
 
     if ((r->user != ANYBODY && k->user[r->user].length == 0) || (r->sender != ANY_SENDER && k->sender[r->sender].length == 0))
         return ANSWER_NO;
-    q = tables_query(t, "SELECT " ROUTE_COLUMNS " FROM routes WHERE map_order IS NULL AND ifnull(user, '') = ?1"
+    q = tables_query(t, "SELECT " ROUTE_COLUMNS ", smtp_auth_passwd FROM routes WHERE map_order IS NULL AND ifnull(user, '') = ?1"
                         " AND ifnull(mail_from, '') = ?2 AND ifnull(nullif(host, ''), '*') = ?3 AND " ROUTE_IS_USABLE
                         " ORDER BY ifnull(priority, 1), id");
     if (q == NULL)
@@ -140,7 +148,8 @@ static enum answer try_map(struct tables *t, const struct keys *k, struct found 
 
     if (answer != ANSWER_YES)
         return answer;
-    q = tables_query(t, "SELECT " ROUTE_COLUMNS " FROM routes WHERE map_order = ?1 AND " ROUTE_IS_USABLE " ORDER BY priority, id");
+    q = tables_query(t, "SELECT " ROUTE_COLUMNS ", smtp_auth_passwd FROM routes WHERE map_order = ?1 AND " ROUTE_IS_USABLE
+                        " ORDER BY priority, id");
     if (q == NULL)
         return ANSWER_FAILED;
     db_bind_int(q, 1, line);
@@ -153,7 +162,7 @@ static struct keys make_keys(const struct route_question *question, struct arena
     struct keys k = {0};
 
     if (question->user.length > 0) {
-        k.user[LOGIN] = name_login(question->user, login) ? arena_str(arena, str_of(login)) : question->user;
+        k.user[LOGIN] = arena_str(arena, name_stored_login(question->user, login));
         k.user[LOGIN_DOMAIN] = name_domain(k.user[LOGIN]);
     }
     k.sender[SENDER_ADDRESS] = arena_lower(arena, question->sender);
@@ -186,7 +195,8 @@ enum answer routes_find(struct tables *t, const struct route_question *question,
 struct status routes_insert(struct tables *t, const struct route_row *r)
 {
     struct db_query *q = tables_query(t, "INSERT INTO routes (host, local_ip, remote_host, remote_port, priority, smtp_auth_login,"
-                                         " smtp_auth_passwd, mail_from, user, map_order) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
+                                         " smtp_auth_passwd, tls, oauth, mail_from, user, map_order)"
+                                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)");
 
     if (q == NULL)
         return tables_failed(t);
@@ -197,20 +207,22 @@ struct status routes_insert(struct tables *t, const struct route_row *r)
     db_bind_int(q, 5, r->priority);
     db_bind_optional(q, 6, r->login);
     db_bind_optional(q, 7, r->password);
-    db_bind_optional(q, 8, r->mail_from);
-    db_bind_optional(q, 9, r->user);
+    db_bind_optional(q, 8, r->tls);
+    db_bind_optional(q, 9, r->oauth);
+    db_bind_optional(q, 10, r->mail_from);
+    db_bind_optional(q, 11, r->user);
     if (r->map_order == ROUTE_NOT_IN_MAP)
-        db_bind_null(q, 10);
+        db_bind_null(q, 12);
     else
-        db_bind_int(q, 10, r->map_order);
+        db_bind_int(q, 12, r->map_order);
     return tables_execute(t, q);
 }
 
 /* A route as it was typed becomes one of the table; what the fields of ROW point to. */
 struct normal_route {
     struct route_row row;
-    char host[DOMAIN_SIZE], remote_host[DOMAIN_SIZE], mail_from[NAME_SIZE], user[NAME_SIZE];
-    struct buf local_ips;
+    char host[DOMAIN_SIZE], remote_host[DOMAIN_SIZE], mail_from[NAME_SIZE], user[NAME_SIZE], oauth[NAME_SIZE];
+    struct buf local_ips, password;
 };
 
 static struct status normalize_conditions(const struct route_row *r, struct normal_route *n)
@@ -245,16 +257,74 @@ static struct status normalize_next_hop(const struct route_row *r, struct normal
         return tables_refused("%s", wrong);
     if (r->port < 1 || r->port > 65535)
         return tables_refused("bad port (expected 1 to 65535)");
-    if ((r->login.length == 0) != (r->password.length == 0))
-        return tables_refused("a login at the remote host needs a password, and a password a login (-rl and -rpwd)");
-    if (str_has_control(r->login) || str_has_control(r->password))
-        return tables_refused("login or password at the remote host with a control character");
     n->row.remote_host = str_of(n->remote_host);
     n->row.local_ips = buf_str(&n->local_ips);
     return status_ok();
 }
 
-struct status routes_add(struct tables *t, const struct route_row *r)
+static struct status check_credentials(const struct route_row *r)
+{
+    if (r->oauth.length > 0 && r->password.length > 0)
+        return tables_refused("a route logs in with a password or with tokens of an OAuth client (-rpwd or --oauth), not with both");
+    if (r->oauth.length > 0 && r->login.length == 0)
+        return tables_refused("an OAuth client (--oauth) needs a login at the remote host (-rl)");
+    if (r->oauth.length == 0 && (r->login.length == 0) != (r->password.length == 0))
+        return tables_refused("a login at the remote host needs a password, and a password a login (-rl and -rpwd)");
+    if (str_has_control(r->login) || str_has_control(r->password))
+        return tables_refused("login or password at the remote host with a control character");
+    return status_ok();
+}
+
+static struct status normalize_protection(const struct route_row *r, struct normal_route *n)
+{
+    struct status s = check_credentials(r);
+    struct tls_rule rule;
+
+    if (!status_is_ok(&s))
+        return s;
+    if (r->tls.length > 0 && !tls_rule_parse(&rule, r->tls))
+        return tables_refused("\"%.*s\" is no TLS rule (expected %s)", STR_ARG(r->tls), TLS_RULE_EXPECTED);
+    if (r->tls.length > 0 && rule.policy == TLS_NONE && r->login.length > 0)
+        return tables_refused("a login is never sent in plain text: with -rl the rule (--tls) cannot be none");
+    if (r->oauth.length > 0 && !oauth_name(r->oauth, n->oauth))
+        return tables_refused("\"%.*s\" is no name of an OAuth client", STR_ARG(r->oauth));
+    n->row.oauth = str_of(n->oauth);
+    return s;
+}
+
+static struct status seal(struct secrets *secrets, struct normal_route *n)
+{
+    struct status s = route_secret_seal(secrets, &n->row, &n->password);
+
+    n->row.password = buf_str(&n->password);
+    return s;
+}
+
+static struct status check_oauth(struct tables *t, struct str name)
+{
+    switch (oauth_has(t, name)) {
+    case ANSWER_YES:
+        return status_ok();
+    case ANSWER_NO:
+        return tables_refused("there is no OAuth client %.*s (see tmail oauth add)", STR_ARG(name));
+    case ANSWER_FAILED:
+        break;
+    }
+    return tables_failed(t);
+}
+
+static struct status insert_new(struct tables *t, const struct route_row *r)
+{
+    struct status s = tables_begin(t);
+
+    if (status_is_ok(&s) && r->oauth.length > 0)
+        s = check_oauth(t, r->oauth);
+    if (status_is_ok(&s))
+        s = routes_insert(t, r);
+    return tables_end(t, s);
+}
+
+struct status routes_add(struct tables *t, struct secrets *secrets, const struct route_row *r)
 {
     struct normal_route n = {.row = *r};
     struct status s = normalize_conditions(r, &n);
@@ -263,8 +333,15 @@ struct status routes_add(struct tables *t, const struct route_row *r)
     if (status_is_ok(&s))
         s = normalize_next_hop(r, &n);
     if (status_is_ok(&s))
-        s = routes_insert(t, &n.row);
+        s = normalize_protection(r, &n);
+    if (status_is_ok(&s) && n.row.password.length > 0)
+        s = sealed_check(t, secrets);
+    if (status_is_ok(&s))
+        s = seal(secrets, &n);
+    if (status_is_ok(&s))
+        s = insert_new(t, &n.row);
     buf_done(&n.local_ips);
+    buf_done(&n.password);
     return s;
 }
 
@@ -296,9 +373,11 @@ struct status routes_list(struct tables *t, void (*row)(void *context, const str
             .priority = db_int(q, 4),
             .local_ips = db_str(q, 5),
             .login = db_str(q, 6),
-            .mail_from = db_str(q, 7),
-            .user = db_str(q, 8),
-            .map_order = db_is_null(q, 9) ? ROUTE_NOT_IN_MAP : db_int(q, 9),
+            .tls = db_str(q, 7),
+            .oauth = db_str(q, 8),
+            .mail_from = db_str(q, 9),
+            .user = db_str(q, 10),
+            .map_order = db_is_null(q, 11) ? ROUTE_NOT_IN_MAP : db_int(q, 11),
         };
 
         if (r.host.length == 0)
@@ -306,4 +385,18 @@ struct status routes_list(struct tables *t, void (*row)(void *context, const str
         row(context, &r);
     }
     return db_finish(q) ? status_ok() : tables_failed(t);
+}
+
+enum answer routes_use_oauth(struct tables *t, struct str name)
+{
+    struct db_query *q = tables_query(t, "SELECT 1 FROM routes WHERE oauth = ?1 LIMIT 1");
+    bool found;
+
+    if (q == NULL)
+        return ANSWER_FAILED;
+    db_bind_str(q, 1, name);
+    found = db_step(q);
+    if (!db_finish(q))
+        return ANSWER_FAILED;
+    return found ? ANSWER_YES : ANSWER_NO;
 }

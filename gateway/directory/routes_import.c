@@ -1,6 +1,8 @@
 #include "directory/routes_import.h"
 
 #include "base/memory.h"
+#include "directory/route_secret.h"
+#include "directory/sealed.h"
 #include "directory/route_text.h"
 #include "directory/routes.h"
 
@@ -327,7 +329,20 @@ void routes_import_done(struct routes_import *r)
     *r = (struct routes_import){0};
 }
 
-static struct status insert_line(struct tables *t, const struct routes_import *r, size_t place)
+static struct status insert_row(struct tables *t, struct secrets *secrets, const struct route_row *r)
+{
+    struct route_row sealed = *r;
+    struct buf password = {0};
+    struct status s = route_secret_seal(secrets, r, &password);
+
+    sealed.password = buf_str(&password);
+    if (status_is_ok(&s))
+        s = routes_insert(t, &sealed);
+    buf_done(&password);
+    return s;
+}
+
+static struct status insert_line(struct tables *t, struct secrets *secrets, const struct routes_import *r, size_t place)
 {
     const struct import_line *line = &r->lines[place];
     struct status s = status_ok();
@@ -346,18 +361,20 @@ static struct status insert_line(struct tables *t, const struct routes_import *r
             .map_order = (int64_t)place,
         };
 
-        s = routes_insert(t, &row);
+        s = insert_row(t, secrets, &row);
     }
     return s;
 }
 
-struct status routes_import_store(struct tables *t, const struct routes_import *r)
+struct status routes_import_store(struct tables *t, struct secrets *secrets, const struct routes_import *r)
 {
     struct status s = tables_begin(t);
 
     if (status_is_ok(&s))
+        s = sealed_check(t, secrets);
+    if (status_is_ok(&s))
         s = tables_execute(t, tables_query(t, "DELETE FROM routes WHERE map_order IS NOT NULL"));
     for (size_t i = 0; status_is_ok(&s) && i < r->line_count; i++)
-        s = insert_line(t, r, i);
+        s = insert_line(t, secrets, r, i);
     return tables_end(t, s);
 }

@@ -10,14 +10,15 @@
  *
  * Reading is pure: texts go in, lines of the map and complaints come out; all bad lines are found, the first IMPORT_COMPLAINTS_MAX are
  * told, one line each, `FILE:LINE: what (expected …)`, printable, without a password.  Storing is one change that puts the map in the
- * place of the one before: each line becomes the rows of its route, map_order is its place.  The strings of the map point into the texts
- * and the struct.
+ * place of the one before: each line becomes the rows of its route, map_order is its place; passwords are sealed (secrets.h).  The
+ * strings of the map point into the texts and the struct.
  */
 #ifndef DIRECTORY_ROUTES_IMPORT_H
 #define DIRECTORY_ROUTES_IMPORT_H
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "directory/secrets.h"
 #include "directory/tables.h"
 
 enum import_part { IMPORT_ROUTES, IMPORT_ROUTEMAP, IMPORT_DEFAULT_IP, IMPORT_PARTS };
@@ -54,6 +55,6 @@ bool routes_import_part(const char *path, enum import_part *part);
 bool routes_import_read(struct routes_import *r, const struct import_file files[IMPORT_PARTS]);
 void routes_import_done(struct routes_import *r);
 
-struct status routes_import_store(struct tables *t, const struct routes_import *r);
+struct status routes_import_store(struct tables *t, struct secrets *secrets, const struct routes_import *r);
 
 #endif

@@ -20,9 +20,11 @@ static const char tables_sql[] =
     " mail_from varchar(255), user varchar(255));";
 
 /* Ours, and those that the earlier tmail itself added over the years. */
-static const struct {
-    const char *table, *column, *type;
-} columns[] = {
+struct column {
+    const char *table, *name, *type;
+};
+
+static const struct column columns_1[] = {
     {"users", "dove_passwd", "varchar(255)"},
     {"users", "active", "char(1) DEFAULT 'Y'"},
     {"users", "auth_relay", "bool DEFAULT 0"},
@@ -42,6 +44,24 @@ static const struct {
     {"relay_ip_oks", "last_bytes", "blob"},
     {"routes", "map_order", "integer"},
 };
+
+static const struct column columns_2[] = {
+    {"users", "scram_sha256", "varchar(320)"},
+    {"users", "cram_md5", "varchar(64)"},
+    {"routes", "tls", "varchar(32)"},
+    {"routes", "oauth", "varchar(255)"},
+};
+
+/* UNIQUE makes the indexes that lookups need. */
+static const char tables_2_sql[] =
+    "CREATE TABLE user_senders (id integer PRIMARY KEY AUTOINCREMENT, login varchar(255) NOT NULL, sender varchar(255) NOT NULL,"
+    " UNIQUE (login, sender));"
+    "CREATE TABLE oauth_clients (id integer PRIMARY KEY AUTOINCREMENT, name varchar(255) NOT NULL UNIQUE, token_url text NOT NULL,"
+    " client_id text NOT NULL, client_secret text, refresh_token text, scope text);"
+    /* One row of random bytes (directory.h). */
+    "CREATE TABLE decoy (id integer PRIMARY KEY CHECK (id = 1), bytes blob NOT NULL);"
+    "INSERT INTO decoy (id, bytes) VALUES (1, randomblob(32));"
+    "CREATE INDEX routes_oauth ON routes (oauth) WHERE oauth IS NOT NULL;";
 
 /* Lookups use the same expressions, to the letter: SQLite finds an index by that. */
 static const char indexes_sql[] =
@@ -122,7 +142,7 @@ static bool fill_ranges(struct tables *t)
     return ok;
 }
 
-static bool has_column(struct tables *t, size_t which, bool *ok)
+static bool has_column(struct tables *t, const struct column *c, bool *ok)
 {
     struct db_query *q = tables_query(t, "SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2");
     bool found;
@@ -130,23 +150,23 @@ static bool has_column(struct tables *t, size_t which, bool *ok)
     *ok = q != NULL;
     if (q == NULL)
         return false;
-    db_bind_str(q, 1, str_of(columns[which].table));
-    db_bind_str(q, 2, str_of(columns[which].column));
+    db_bind_str(q, 1, str_of(c->table));
+    db_bind_str(q, 2, str_of(c->name));
     found = db_step(q);
     *ok = db_finish(q);
     return found;
 }
 
-static bool add_columns(struct tables *t)
+static bool add_columns(struct tables *t, const struct column *columns, size_t count)
 {
     bool ok = true;
 
-    for (size_t i = 0; ok && i < sizeof columns / sizeof columns[0]; i++) {
+    for (size_t i = 0; ok && i < count; i++) {
         char sql[256];
 
-        if (has_column(t, i, &ok) || !ok)
+        if (has_column(t, &columns[i], &ok) || !ok)
             continue;
-        snprintf(sql, sizeof sql, "ALTER TABLE %s ADD COLUMN %s %s", columns[i].table, columns[i].column, columns[i].type);
+        snprintf(sql, sizeof sql, "ALTER TABLE %s ADD COLUMN %s %s", columns[i].table, columns[i].name, columns[i].type);
         ok = db_run(tables_db(t), sql);
     }
     return ok;
@@ -154,15 +174,21 @@ static bool add_columns(struct tables *t)
 
 static bool to_version_1(struct tables *t)
 {
-    bool ok = db_run(tables_db(t), tables_sql) && add_columns(t) && fill_ranges(t);
+    bool ok = db_run(tables_db(t), tables_sql) && add_columns(t, columns_1, sizeof columns_1 / sizeof columns_1[0]) && fill_ranges(t);
 
     for (size_t i = 0; ok && i < sizeof renamings / sizeof renamings[0]; i++)
         ok = rename_rows(t, i);
     return ok && db_run(tables_db(t), indexes_sql) && db_run(tables_db(t), "PRAGMA user_version=1");
 }
 
+static bool to_version_2(struct tables *t)
+{
+    return add_columns(t, columns_2, sizeof columns_2 / sizeof columns_2[0]) && db_run(tables_db(t), tables_2_sql) &&
+           db_run(tables_db(t), "PRAGMA user_version=2");
+}
+
 /* By the version that is found. */
-static bool (*const steps[SCHEMA_VERSION])(struct tables *t) = {to_version_1};
+static bool (*const steps[SCHEMA_VERSION])(struct tables *t) = {to_version_1, to_version_2};
 
 static bool read_version(struct tables *t, int64_t *version)
 {

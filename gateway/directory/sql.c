@@ -1,14 +1,26 @@
 #include "directory/directory.h"
 
 #include "base/memory.h"
+#include "directory/logins.h"
 #include "directory/pool.h"
 #include "directory/rcpthosts.h"
 #include "directory/recipients.h"
 #include "directory/relayips.h"
 #include "directory/routes.h"
+#include "directory/senders.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct source {
+    struct pool *pool;
+    struct logins *logins;
+};
 
 /* One question of any kind, and where its answer goes. */
 struct asked {
+    struct str login, sender;
+    struct login_row *row;
     struct str local, domain;
     struct rcpthost *host;
     const struct address *client;
@@ -21,7 +33,8 @@ struct asked {
 /* Asks over a borrowed connection, in one view of the database. */
 static enum answer ask(void *self, enum answer (*question)(struct tables *t, const struct asked *a), const struct asked *a)
 {
-    struct tables *t = pool_borrow(self);
+    struct source *source = self;
+    struct tables *t = pool_borrow(source->pool);
     enum answer answer = ANSWER_FAILED;
 
     if (t == NULL)
@@ -32,8 +45,18 @@ static enum answer ask(void *self, enum answer (*question)(struct tables *t, con
     }
     if (answer == ANSWER_FAILED)
         (void)db_status(tables_db(t)); /* logs it */
-    pool_return(self, t, answer == ANSWER_FAILED);
+    pool_return(source->pool, t, answer == ANSWER_FAILED);
     return answer;
+}
+
+static enum answer ask_login(struct tables *t, const struct asked *a)
+{
+    return logins_find(t, a->login, a->row);
+}
+
+static enum answer ask_may_send_as(struct tables *t, const struct asked *a)
+{
+    return senders_allow(t, a->login, a->sender);
 }
 
 static enum answer ask_rcpthost(struct tables *t, const struct asked *a)
@@ -54,6 +77,46 @@ static enum answer ask_relayip(struct tables *t, const struct asked *a)
 static enum answer ask_routes(struct tables *t, const struct asked *a)
 {
     return routes_find(t, a->route, a->arena, a->routes, a->count);
+}
+
+/* The connection is back before the hash begins. */
+static enum answer sql_check_password(void *self, struct str login, struct str password)
+{
+    struct source *source = self;
+    struct login_row row = {0};
+    enum answer answer = ask(self, ask_login, &(struct asked){.login = login, .row = &row});
+
+    if (answer != ANSWER_FAILED)
+        answer = logins_check(source->logins, answer == ANSWER_YES ? &row : NULL, password);
+    login_row_done(&row);
+    return answer;
+}
+
+static enum answer sql_keys(void *self, struct str login, struct sasl_keys *keys)
+{
+    struct login_row row = {0};
+    enum answer answer = ask(self, ask_login, &(struct asked){.login = login, .row = &row});
+
+    if (answer == ANSWER_YES && !row.active)
+        answer = ANSWER_NO;
+    *keys = answer == ANSWER_YES ? row.keys : (struct sasl_keys){0};
+    login_row_done(&row);
+    return answer;
+}
+
+static enum answer sql_user(void *self, struct str login, struct user *user)
+{
+    struct login_row row = {0};
+    enum answer answer = ask(self, ask_login, &(struct asked){.login = login, .row = &row});
+
+    *user = (struct user){.relay = row.relay, .active = row.active};
+    login_row_done(&row);
+    return answer;
+}
+
+static enum answer sql_may_send_as(void *self, struct str login, struct str sender)
+{
+    return ask(self, ask_may_send_as, &(struct asked){.login = login, .sender = sender});
 }
 
 static enum answer sql_rcpthost(void *self, struct str domain, struct rcpthost *host)
@@ -81,27 +144,64 @@ static enum answer sql_routes(void *self, const struct route_question *question,
 
 static void sql_close(void *self)
 {
-    struct pool *pool = self;
+    struct source *source = self;
 
-    pool_free(&pool);
+    logins_free(&source->logins);
+    pool_free(&source->pool);
+    memory_free(&source);
+}
+
+static struct source *source_new(const char *path, char *error, size_t error_size)
+{
+    struct source *source = memory_new(sizeof *source);
+
+    source->logins = logins_new();
+    if (source->logins == NULL) {
+        snprintf(error, error_size, "the system has no random bytes to hash passwords with");
+        memory_free(&source);
+        return NULL;
+    }
+    source->pool = pool_new(path);
+    return source;
+}
+
+static bool read_decoy(struct tables *t, struct directory *d, char *error, size_t error_size)
+{
+    struct db_query *q = tables_query(t, "SELECT bytes FROM decoy WHERE id = 1");
+    bool found = q != NULL && db_step(q) && db_str(q, 0).length == sizeof d->decoy;
+
+    if (found)
+        memcpy(d->decoy, db_str(q, 0).data, sizeof d->decoy);
+    if (q != NULL && db_finish(q) && found)
+        return true;
+    snprintf(error, error_size, "the table decoy of the database is damaged");
+    return false;
 }
 
 bool directory_open_sql(struct directory *d, const char *path, char *error, size_t error_size)
 {
     struct tables *t = tables_open(path, error, error_size);
+    struct source *source;
+    bool ok;
 
     *d = (struct directory){0};
     if (t == NULL)
         return false;
+    ok = read_decoy(t, d, error, error_size);
     tables_close(&t);
-    *d = (struct directory){
-        .self = pool_new(path),
-        .rcpthost = sql_rcpthost,
-        .recipient = sql_recipient,
-        .relayip = sql_relayip,
-        .routes = sql_routes,
-        .close = sql_close,
-    };
+    source = ok ? source_new(path, error, error_size) : NULL;
+    if (source == NULL)
+        return false;
+    d->self = source;
+    d->check_password = sql_check_password;
+    d->keys = sql_keys;
+    d->user = sql_user;
+    d->may_send_as = sql_may_send_as;
+    d->rcpthost = sql_rcpthost;
+    d->recipient = sql_recipient;
+    d->relayip = sql_relayip;
+    d->routes = sql_routes;
+    d->close = sql_close;
     return true;
 }
 

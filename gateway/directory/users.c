@@ -1,9 +1,10 @@
 #include "directory/users.h"
 
 #include "directory/aliases.h"
+#include "directory/credentials.h"
 #include "directory/names.h"
-#include "directory/password.h"
 #include "directory/rcpthosts.h"
+#include "directory/senders.h"
 
 #include <string.h>
 
@@ -11,7 +12,7 @@
 struct entry {
     const struct new_user *new;
     char login[NAME_SIZE];
-    char passwd[PASSWORD_HASH_SIZE], dove_passwd[PASSWORD_HASH_SIZE];
+    struct credentials credentials;
     struct str local, domain; /* of login; empty for a word */
     struct buf quota, home;
 };
@@ -43,28 +44,6 @@ static struct db_query *catchall_query(struct tables *t)
 enum answer users_has_catchall(struct tables *t, struct str domain)
 {
     return ask(catchall_query(t), domain);
-}
-
-static struct status check_password(struct str password)
-{
-    if (password.length < PASSWORD_MIN)
-        return tables_refused("the password is too short (at least %d characters)", PASSWORD_MIN);
-    if (password.length > PASSWORD_MAX)
-        return tables_refused("the password is too long (at most %d bytes)", PASSWORD_MAX);
-    if (str_has_control(password))
-        return tables_refused("the password has a control character");
-    return status_ok();
-}
-
-static struct status hash_password(struct str password, char *passwd, char *dove_passwd)
-{
-    struct status s = check_password(password);
-
-    if (!status_is_ok(&s))
-        return s;
-    if (!password_hash(PASSWORD_YESCRYPT, password, passwd) || !password_hash(PASSWORD_SHA512_CRYPT, password, dove_passwd))
-        return status_make(451, "4.3.0", "the password cannot be hashed");
-    return status_ok();
 }
 
 /* "512K", "200M", "1G", or bytes; as Dovecot's quota rules have it. */
@@ -227,18 +206,21 @@ static struct status check_only_catchall(struct tables *t, struct str domain)
 static struct status insert(struct tables *t, const struct entry *e)
 {
     struct db_query *q = tables_query(t, "INSERT INTO users (login, passwd, dove_passwd, active, auth_relay, have_mailbox, is_catchall,"
-                                         " mailbox_quota, home) VALUES (?1, ?2, ?3, 'Y', ?4, ?5, ?6, ?7, ?8)");
+                                         " mailbox_quota, home, scram_sha256, cram_md5)"
+                                         " VALUES (?1, ?2, ?3, 'Y', ?4, ?5, ?6, ?7, ?8, ?9, ?10)");
 
     if (q == NULL)
         return tables_failed(t);
     db_bind_str(q, 1, str_of(e->login));
-    db_bind_str(q, 2, str_of(e->passwd));
-    db_bind_str(q, 3, str_of(e->dove_passwd));
+    db_bind_str(q, 2, str_of(e->credentials.passwd));
+    db_bind_str(q, 3, str_of(e->credentials.dove_passwd));
     db_bind_int(q, 4, e->new->relay);
     db_bind_int(q, 5, e->new->mailbox);
     db_bind_int(q, 6, e->new->catchall);
     db_bind_str(q, 7, buf_str(&e->quota));
     db_bind_str(q, 8, buf_str(&e->home));
+    db_bind_str(q, 9, str_of(e->credentials.scram));
+    db_bind_optional(q, 10, str_of(e->credentials.cram));
     return tables_execute(t, q);
 }
 
@@ -263,9 +245,10 @@ struct status users_add(struct tables *t, const struct new_user *u)
     struct status s = check_new(&e);
 
     if (status_is_ok(&s))
-        s = hash_password(u->password, e.passwd, e.dove_passwd);
+        s = credentials_make(u->password, u->cram_md5, &e.credentials);
     if (status_is_ok(&s))
         s = add(t, &e);
+    credentials_done(&e.credentials);
     buf_done(&e.quota);
     buf_done(&e.home);
     return s;
@@ -281,43 +264,84 @@ static struct status change_one(struct tables *t, struct db_query *q, struct str
     return status_ok();
 }
 
-/* Logins that an earlier tmail took can be named as they are. */
-static struct str stored_login(struct str login, char *to)
+static struct status set_credentials(struct tables *t, struct str login, const struct credentials *c)
 {
-    return name_login(login, to) ? str_of(to) : login;
-}
+    struct db_query *q = tables_query(t, "UPDATE users SET passwd = ?2, dove_passwd = ?3, scram_sha256 = ?4, cram_md5 = ?5"
+                                         " WHERE login = ?1");
 
-struct status users_set_password(struct tables *t, struct str login, struct str password)
-{
-    struct db_query *q = tables_query(t, "UPDATE users SET passwd = ?2, dove_passwd = ?3 WHERE login = ?1");
-    char stored[NAME_SIZE], passwd[PASSWORD_HASH_SIZE], dove_passwd[PASSWORD_HASH_SIZE];
-    struct status s = hash_password(password, passwd, dove_passwd);
-
-    if (!status_is_ok(&s))
-        return s;
     if (q == NULL)
         return tables_failed(t);
-    db_bind_str(q, 1, stored_login(login, stored));
-    db_bind_str(q, 2, str_of(passwd));
-    db_bind_str(q, 3, str_of(dove_passwd));
+    db_bind_str(q, 1, login);
+    db_bind_str(q, 2, str_of(c->passwd));
+    db_bind_str(q, 3, str_of(c->dove_passwd));
+    db_bind_str(q, 4, str_of(c->scram));
+    db_bind_optional(q, 5, str_of(c->cram));
+    return change_one(t, q, login);
+}
+
+static struct status set_active(struct tables *t, struct str login, bool active)
+{
+    struct db_query *q = tables_query(t, "UPDATE users SET active = ?2 WHERE login = ?1");
+
+    if (q == NULL)
+        return tables_failed(t);
+    db_bind_str(q, 1, login);
+    db_bind_str(q, 2, active ? STR("Y") : STR("N"));
+    return change_one(t, q, login);
+}
+
+static struct status update(struct tables *t, struct str login, const struct user_update *u, const struct credentials *c)
+{
+    struct status s = tables_begin(t);
+
+    if (status_is_ok(&s) && u->password != NULL)
+        s = set_credentials(t, login, c);
+    if (status_is_ok(&s) && u->active != NULL)
+        s = set_active(t, login, *u->active);
+    return tables_end(t, s);
+}
+
+struct status users_update(struct tables *t, struct str login, const struct user_update *u)
+{
+    struct credentials c = {0};
+    struct status s = status_ok();
+    char stored[NAME_SIZE];
+
+    if (u->password != NULL)
+        s = credentials_make(*u->password, u->cram_md5, &c);
+    if (status_is_ok(&s))
+        s = update(t, name_stored_login(login, stored), u, &c);
+    credentials_done(&c);
+    return s;
+}
+
+static struct status delete_row(struct tables *t, struct str login)
+{
+    struct db_query *q = tables_query(t, "DELETE FROM users WHERE login = ?1");
+
+    if (q == NULL)
+        return tables_failed(t);
+    db_bind_str(q, 1, login);
     return change_one(t, q, login);
 }
 
 struct status users_del(struct tables *t, struct str login)
 {
-    struct db_query *q = tables_query(t, "DELETE FROM users WHERE login = ?1");
     char stored[NAME_SIZE];
+    struct status s = tables_begin(t);
 
-    if (q == NULL)
-        return tables_failed(t);
-    db_bind_str(q, 1, stored_login(login, stored));
-    return change_one(t, q, login);
+    login = name_stored_login(login, stored);
+    if (status_is_ok(&s))
+        s = delete_row(t, login);
+    if (status_is_ok(&s))
+        s = senders_forget(t, login);
+    return tables_end(t, s);
 }
 
 struct status users_list(struct tables *t, void (*row)(void *context, const struct user_row *r), void *context)
 {
-    struct db_query *q = tables_query(t, "SELECT id, login, mailbox_quota, home, active, auth_relay, have_mailbox, is_catchall"
-                                         " FROM users ORDER BY login");
+    struct db_query *q = tables_query(t, "SELECT id, login, mailbox_quota, home, active, auth_relay, have_mailbox, is_catchall,"
+                                         " ifnull(scram_sha256, '') <> '', ifnull(cram_md5, '') <> '' FROM users ORDER BY login");
 
     if (q == NULL)
         return tables_failed(t);
@@ -331,6 +355,8 @@ struct status users_list(struct tables *t, void (*row)(void *context, const stru
             .relay = db_int(q, 5) != 0,
             .mailbox = db_int(q, 6) != 0,
             .catchall = db_int(q, 7) != 0,
+            .scram = db_int(q, 8) != 0,
+            .cram_md5 = db_int(q, 9) != 0,
         };
 
         row(context, &r);

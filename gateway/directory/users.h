@@ -2,7 +2,8 @@
  * users - who logs in and who has a mailbox: rows of users, which Dovecot reads too.
  *
  * A login is an address or a word without an @, in lower case.  A mailbox belongs to an address whose domain is local; adding the first
- * mailbox of an unknown domain makes the domain local.  Adding blocks for two password hashes, before its transaction starts.
+ * mailbox of an unknown domain makes the domain local.  A new password blocks for its hashes and keys (credentials.h), before the
+ * transaction starts.
  */
 #ifndef DIRECTORY_USERS_H
 #define DIRECTORY_USERS_H
@@ -15,6 +16,7 @@ enum { LOGIN_MIN = 4, LOGIN_MAX = 256 };
 struct new_user {
     struct str login, password;
     bool mailbox, relay, catchall;
+    bool cram_md5;            /* keep what CRAM-MD5 needs */
     struct str quota;         /* "200M"; empty: default_quota */
     int64_t default_quota;    /* bytes */
     struct str home_base;
@@ -24,6 +26,13 @@ struct user_row {
     int64_t id;
     struct str login, quota, home;
     bool active, relay, mailbox, catchall;
+    bool scram, cram_md5; /* the challenge mechanisms that there is something kept for */
+};
+
+struct user_update {
+    const struct str *password; /* NULL: it stays */
+    bool cram_md5;              /* of a new password: keep what CRAM-MD5 needs */
+    const bool *active;         /* NULL: it stays */
 };
 
 /* ADDRESS and DOMAIN as names.h has them. */
@@ -31,8 +40,8 @@ enum answer users_has_mailbox(struct tables *t, struct str address);
 enum answer users_has_catchall(struct tables *t, struct str domain);
 
 struct status users_add(struct tables *t, const struct new_user *u);
-struct status users_set_password(struct tables *t, struct str login, struct str password);
-/* Leaves the mailbox on disk and the domain in rcpthosts. */
+struct status users_update(struct tables *t, struct str login, const struct user_update *u);
+/* With the user's senders (senders.h).  Leaves the mailbox on disk and the domain in rcpthosts. */
 struct status users_del(struct tables *t, struct str login);
 struct status users_list(struct tables *t, void (*row)(void *context, const struct user_row *r), void *context);
 

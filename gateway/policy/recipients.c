@@ -28,13 +28,32 @@ static struct policy_verdict local_recipient(const struct directory *d, const st
     return not_answered();
 }
 
+static enum answer login_may_relay(const struct directory *d, const struct policy_client *client)
+{
+    struct user user;
+
+    if (client->login.length == 0)
+        return ANSWER_NO;
+    switch (d->user(d->self, client->login, &user)) {
+    case ANSWER_YES:
+        return user.relay && user.active ? ANSWER_YES : ANSWER_NO;
+    case ANSWER_NO:
+        return client->vouched ? ANSWER_YES : ANSWER_NO;
+    case ANSWER_FAILED:
+        break;
+    }
+    return ANSWER_FAILED;
+}
+
 static struct policy_verdict by_client(const struct directory *d, const struct policy_client *client, const struct path *path)
 {
     enum answer answer = d->relayip(d->self, client->address);
 
+    if (answer == ANSWER_NO)
+        answer = login_may_relay(d, client);
     if (answer == ANSWER_FAILED)
         return not_answered();
-    if (answer == ANSWER_YES || client->user_may_relay)
+    if (answer == ANSWER_YES)
         return accepted();
     return verdict(status_make(554, "5.7.1", "<%.*s>: Relay access denied.", STR_ARG(path->address)), false);
 }

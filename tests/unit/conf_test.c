@@ -5,6 +5,7 @@
 #include "conf/field.h"
 #include "conf/listeners.h"
 #include "conf/local_ips.h"
+#include "conf/sasl_list.h"
 #include "conf/near_miss.h"
 #include "conf/shell.h"
 #include "conf/value.h"
@@ -132,7 +133,14 @@ static void fields_are_those_of_their_keys(void)
         {"TMAIL_STORE_DRIVER", offsetof(struct conf, store_driver)},
         {"TMAIL_STORE_SOURCE", offsetof(struct conf, store_source)},
         {"TMAIL_STORE_MIN_FREE", offsetof(struct conf, store_min_free)},
+        {"TMAIL_SECRET_KEY_FILE", offsetof(struct conf, secret_key_file)},
         {"TMAIL_STOP_TIMEOUT", offsetof(struct conf, stop_timeout)},
+        {"TMAIL_TLS_CERT", offsetof(struct conf, tls_cert)},
+        {"TMAIL_TLS_KEY", offsetof(struct conf, tls_key)},
+        {"TMAIL_TLS_SNI_DIR", offsetof(struct conf, tls_sni_dir)},
+        {"TMAIL_TLS_MIN_VERSION", offsetof(struct conf, tls_min_version)},
+        {"TMAIL_TLS_CLIENT_CA_FILE", offsetof(struct conf, tls_client_ca_file)},
+        {"TMAIL_TLS_CA_FILE", offsetof(struct conf, tls_ca_file)},
         {"TMAIL_SMTPD_LAUNCH", offsetof(struct conf, smtpd_launch)},
         {"TMAIL_SMTPD_DSNS", offsetof(struct conf, smtpd_dsns)},
         {"TMAIL_SMTPD_SERVER_TIMEOUT", offsetof(struct conf, smtpd_server_timeout)},
@@ -151,6 +159,13 @@ static void fields_are_those_of_their_keys(void)
         {"TMAIL_RFC_HELO_MANDATORY", offsetof(struct conf, rfc_helo_mandatory)},
         {"TMAIL_RFC_HELO_NEED_FQN", offsetof(struct conf, rfc_helo_need_fqn)},
         {"TMAIL_RFC_MAILFROM_LOCALPART_SIZE", offsetof(struct conf, rfc_mailfrom_localpart_size)},
+        {"TMAIL_SMTPD_AUTH_MECHANISMS", offsetof(struct conf, smtpd_auth_mechanisms)},
+        {"TMAIL_SMTPD_AUTH_PLAIN_TEXT", offsetof(struct conf, smtpd_auth_plain_text)},
+        {"TMAIL_SMTPD_AUTH_FAILURE_DELAY", offsetof(struct conf, smtpd_auth_failure_delay)},
+        {"TMAIL_SMTPD_AUTH_MAX_FAILURES", offsetof(struct conf, smtpd_auth_max_failures)},
+        {"TMAIL_SMTPD_AUTH_LOCK_TIME", offsetof(struct conf, smtpd_auth_lock_time)},
+        {"TMAIL_SMTPD_SENDER_LOGIN", offsetof(struct conf, smtpd_sender_login)},
+        {"TMAIL_DOVECOT_AUTH", offsetof(struct conf, dovecot_auth)},
         {"TMAIL_DELIVERD_LAUNCH", offsetof(struct conf, deliverd_launch)},
         {"TMAIL_DELIVERD_LOCAL_IPS", offsetof(struct conf, deliverd_local_ips)},
         {"TMAIL_DELIVERD_MAX_IN_FLIGHT", offsetof(struct conf, deliverd_max_in_flight)},
@@ -158,6 +173,9 @@ static void fields_are_those_of_their_keys(void)
         {"TMAIL_DELIVERD_DESTINATION_CONCURRENCY", offsetof(struct conf, deliverd_destination_concurrency)},
         {"TMAIL_DELIVERD_REMOTE_TIMEOUT", offsetof(struct conf, deliverd_remote_timeout)},
         {"TMAIL_DELIVERD_CONNECT_TIMEOUT", offsetof(struct conf, deliverd_connect_timeout)},
+        {"TMAIL_DELIVERD_REMOTE_TLS", offsetof(struct conf, deliverd_remote_tls)},
+        {"TMAIL_DELIVERD_REMOTE_TLS_SKIPVERIFY", offsetof(struct conf, deliverd_remote_tls_skipverify)},
+        {"TMAIL_DELIVERD_REMOTE_TLS_FALLBACK", offsetof(struct conf, deliverd_remote_tls_fallback)},
         {"TMAIL_DELIVERD_DEAD_HOST_TIME", offsetof(struct conf, deliverd_dead_host_time)},
         {"TMAIL_DELIVERD_CONNECTION_IDLE", offsetof(struct conf, deliverd_connection_idle)},
         {"TMAIL_DELIVERD_CONNECTION_MESSAGES", offsetof(struct conf, deliverd_connection_messages)},
@@ -982,8 +1000,6 @@ static void bad_listeners_say_why(void)
         {"0.0.0.0::false", "bad PORT"}, {"0.0.0.0:smtp:false", "bad PORT"}, {"0.0.0.0:-1:false", "bad PORT"},
         {"0.0.0.0:25:", "bad SSL field"}, {"0.0.0.0:25:maybe", "bad SSL field"}, {"0.0.0.0:25:false:", "unknown MODE"},
         {"0.0.0.0:25:false:x", "unknown MODE"}, {"0.0.0.0:25:false:relay:x", "too many fields"},
-        {"0.0.0.0:465:true", "TLS listeners need TLS support, which this version does not have"},
-        {"0.0.0.0:587:false:submission", "submission needs AUTH support, which this version does not have"},
         {"0.0.0.0:25:false:relay+proxy", "PROXY protocol support, which this version does not have"},
         {"0.0.0.0:25:false;0.0.0.0:25:false", "is there twice"},
         {"0.0.0.0:25:false;[::ffff:0.0.0.0]:25:false", "is there twice"},
@@ -1020,6 +1036,56 @@ static void local_ips_are_read(void)
     check(local_ips_parse(&l, STR("127.0.0.2|127.0.0.2|127.0.0.3"), &arena, error, sizeof error));
     check(l.count == 3 && l.in_turn && address_equal(&l.items[0], &l.items[1]));
     arena_done(&arena);
+}
+
+static void mechanisms_are_read(void)
+{
+    struct sasl_list l;
+    struct buf said = {0};
+
+    check(sasl_list_parse(&l, STR("scram-sha-256;Plain , X_Y-1"), &said) && l.count == 3);
+    check(sasl_list_has(&l, "SCRAM-SHA-256") && sasl_list_has(&l, "PLAIN") && sasl_list_has(&l, "X_Y-1") && !sasl_list_has(&l, "LOGIN"));
+    check(sasl_list_parse(&l, STR(" None "), &said) && l.count == 0);
+    check(!sasl_list_parse(&l, STR("PLAIN LOGIN"), &said));
+    check_has(buf_text(&said), "\"PLAIN LOGIN\" is no name of a SASL mechanism");
+    check(!sasl_list_parse(&l, STR("A-NAME-THAT-IS-TOO-LONG"), &said) && !sasl_list_parse(&l, STR(""), &said) && !sasl_list_parse(&l, STR("PLAIN,,LOGIN"), &said));
+    buf_done(&said);
+}
+
+static void tls_rules_are_read(void)
+{
+    static const struct {
+        const char *text;
+        bool good;
+        enum tls_policy policy;
+        bool from_first_byte;
+    } rules[] = {
+        {"none", true, TLS_NONE, false}, {"may", true, TLS_MAY, false}, {"encrypt", true, TLS_ENCRYPT, false}, {"verify", true, TLS_VERIFY, false},
+        {"smtps", true, TLS_ENCRYPT, true}, {"may+smtps", true, TLS_MAY, true}, {"encrypt+smtps", true, TLS_ENCRYPT, true}, {"verify+smtps", true, TLS_VERIFY, true},
+        {"none+smtps", false, TLS_NONE, false}, {"+smtps", false, TLS_NONE, false}, {"smtps+smtps", false, TLS_NONE, false}, {"", false, TLS_NONE, false},
+        {"Verify", false, TLS_NONE, false}, {"verify+", false, TLS_NONE, false}, {"dane", false, TLS_NONE, false}, {"smtps+verify", false, TLS_NONE, false},
+    };
+
+    for (size_t i = 0; i < TEST_COUNT(rules); i++) {
+        struct tls_rule r;
+        bool good = tls_rule_parse(&r, str_of(rules[i].text));
+
+        if (!check(good == rules[i].good && (!good || (r.policy == rules[i].policy && r.from_first_byte == rules[i].from_first_byte))))
+            printf("#   %s\n", rules[i].text);
+    }
+}
+
+/* A relative path starts at the file that was named; the key of the secrets lies beside the database. */
+static void paths_follow_from_others(void)
+{
+    check(load("TMAIL_DB_SOURCE=/var/lib/x/t.db?_busy_timeout=1"));
+    check_text(conf.tls_cert_path, "/etc/tmail/ssl/server.crt");
+    check_text(conf.tls_key_path, "/etc/tmail/ssl/server.key");
+    check_text(conf.secret_key_path, "/var/lib/x/secret.key");
+    check(load("TMAIL_TLS_CERT=/a/b.pem\nTMAIL_TLS_KEY=c.pem\nTMAIL_SECRET_KEY_FILE=/d/e"));
+    check_text(conf.tls_cert_path, "/a/b.pem");
+    check_text(conf.tls_key_path, "/etc/tmail/c.pem");
+    check_text(conf.secret_key_path, "/d/e");
 }
 
 static void bad_local_ips_say_why(void)
@@ -1181,6 +1247,9 @@ static const struct test_case cases[] = {
     TEST_CASE(listeners_are_read),
     TEST_CASE(bad_listeners_say_why),
     TEST_CASE(local_ips_are_read),
+    TEST_CASE(mechanisms_are_read),
+    TEST_CASE(tls_rules_are_read),
+    TEST_CASE(paths_follow_from_others),
     TEST_CASE(bad_local_ips_say_why),
     TEST_CASE(children_get_the_same_values),
     TEST_CASE(damaged_transfers_are_refused),

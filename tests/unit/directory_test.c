@@ -265,7 +265,7 @@ static void predecessors_database_is_taken_over(void)
     make_folder();
     before_us(predecessor);
     open_world();
-    check_number(number_of("PRAGMA user_version"), 1);
+    check_number(number_of("PRAGMA user_version"), SCHEMA_VERSION);
     check_number(number_of("SELECT count(*) FROM users WHERE passwd = '$2a$10$x'"), 3);
     check_number(rcpthost("xn--bcher-kva.example"), ANSWER_YES);
     check_number(number_of("SELECT count(*) FROM rcpt_hosts WHERE hostname = 'not a domain'"), 1);
@@ -284,6 +284,8 @@ static void predecessors_database_is_taken_over(void)
     check_text(text, "premium.example");
     check_number(find_route("other@tmail.io", "A@tmail.io", "x.example", text, sizeof text), ANSWER_YES);
     check_text(text, "bydomain.example");
+    check_number(number_of("SELECT count(*) FROM routes WHERE smtp_auth_passwd = 'pass' AND tls IS NULL AND oauth IS NULL"), 1);
+    check_number(number_of("SELECT count(*) FROM users WHERE scram_sha256 IS NULL AND cram_md5 IS NULL"), 3);
     teardown();
 }
 
@@ -312,6 +314,106 @@ static void migration_runs_once(void)
     teardown();
 }
 
+/* The schema that had neither logins nor TLS. */
+static const char version_1[] =
+    "PRAGMA journal_mode=WAL;"
+    "CREATE TABLE users (id integer PRIMARY KEY AUTOINCREMENT, login varchar(255) UNIQUE, passwd varchar(255) NOT NULL,"
+    " dove_passwd varchar(255), active char(1) DEFAULT 'Y', auth_relay bool DEFAULT 0, have_mailbox bool DEFAULT 0,"
+    " is_catchall bool DEFAULT 0, mailbox_quota varchar(255), home varchar(255));"
+    "CREATE TABLE aliases (id integer PRIMARY KEY AUTOINCREMENT, alias varchar(255) UNIQUE, deliver_to text, pipe text,"
+    " is_dom_alias bool DEFAULT 0, is_mini_list bool DEFAULT 0);"
+    "CREATE TABLE rcpt_hosts (id integer PRIMARY KEY AUTOINCREMENT, hostname varchar(255) UNIQUE,"
+    " is_local bool DEFAULT 0, is_alias bool DEFAULT 0);"
+    "CREATE TABLE relay_ip_oks (id integer PRIMARY KEY AUTOINCREMENT, ip varchar(255) UNIQUE, first_bytes blob, last_bytes blob);"
+    "CREATE TABLE routes (id integer PRIMARY KEY AUTOINCREMENT, host varchar(255), local_ip varchar(255),"
+    " remote_host varchar(255), remote_port bigint, priority bigint, smtp_auth_login varchar(255), smtp_auth_passwd varchar(255),"
+    " mail_from varchar(255), user varchar(255), map_order integer);"
+    "CREATE INDEX users_domain ON users (substr(login, instr(login, '@') + 1)) WHERE is_catchall;"
+    "CREATE INDEX relay_ip_oks_range ON relay_ip_oks (first_bytes, last_bytes);"
+    "CREATE INDEX routes_rule ON routes (ifnull(user, ''), ifnull(mail_from, ''), ifnull(nullif(host, ''), '*')) WHERE map_order IS NULL;"
+    "CREATE INDEX routes_map ON routes (host, ifnull(mail_from, '*'), map_order) WHERE map_order IS NOT NULL;"
+    "CREATE INDEX routes_map_order ON routes (map_order) WHERE map_order IS NOT NULL;"
+    "INSERT INTO users VALUES (1,'joe@example.com','$2a$10$x','$6$y','Y',1,1,0,'200M','/home/e/example.com/j/joe');"
+    "INSERT INTO rcpt_hosts VALUES (1,'example.com',1,0);"
+    "INSERT INTO relay_ip_oks VALUES (1,'192.0.2.7',NULL,NULL);" /* not filled again */
+    "INSERT INTO routes VALUES (1,'example.net',NULL,'relay.example',25,1,'me','password',NULL,NULL,NULL);"
+    "PRAGMA user_version=1;";
+
+static void the_version_before_is_taken_over(void)
+{
+    char text[256];
+
+    make_folder();
+    before_us(version_1);
+    open_by_many();
+    open_world();
+    check_number(number_of("PRAGMA user_version"), 2);
+    check_number(number_of("SELECT count(*) FROM users WHERE passwd = '$2a$10$x' AND scram_sha256 IS NULL AND cram_md5 IS NULL"), 1);
+    check_number(number_of("SELECT count(*) FROM routes WHERE smtp_auth_passwd = 'password' AND tls IS NULL AND oauth IS NULL"), 1);
+    check_number(number_of("SELECT count(*) FROM user_senders"), 0);
+    check_number(number_of("SELECT count(*) FROM oauth_clients"), 0);
+    check_number(number_of("SELECT count(*) FROM relay_ip_oks WHERE first_bytes IS NULL"), 1);
+    check_number(recipient("joe", "example.com"), ANSWER_YES);
+    check_number(find_route("", "a@b.example", "example.net", text, sizeof text), ANSWER_YES);
+    check_text(text, "relay.example");
+    teardown();
+}
+
+/* The columns of TABLE, in the order of their names. */
+static void columns_of(const char *table, char *to, size_t size)
+{
+    char query[256];
+    struct db_query *q;
+
+    to[0] = '\0';
+    snprintf(query, sizeof query,
+             "SELECT group_concat(name || ' ' || type, ', ') FROM (SELECT name, type FROM pragma_table_info('%s') ORDER BY name)", table);
+    q = db_prepare(tables_db(world.tables), query);
+    if (check(q != NULL) && db_step(q))
+        str_copy(db_str(q, 0), to, size);
+    check(q != NULL && db_finish(q));
+}
+
+static void all_ways_lead_to_one_schema(void)
+{
+    static const char *const tables[] = {"users", "aliases", "rcpt_hosts", "relay_ip_oks", "routes", "user_senders", "oauth_clients"};
+    enum { TABLES = sizeof tables / sizeof tables[0] };
+    static char fresh[TABLES][1024], migrated[1024];
+    int64_t indexes;
+
+    setup();
+    for (int i = 0; i < TABLES; i++)
+        columns_of(tables[i], fresh[i], sizeof fresh[i]);
+    indexes = number_of("SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND name IN ('users_domain', 'relay_ip_oks_range',"
+                        " 'routes_rule', 'routes_map', 'routes_map_order', 'routes_oauth')");
+    check_number(indexes, 6);
+    teardown();
+    make_folder();
+    before_us(version_1);
+    open_world();
+    for (int i = 0; i < TABLES; i++) {
+        columns_of(tables[i], migrated, sizeof migrated);
+        check_text(migrated, fresh[i]);
+    }
+    check_number(number_of("SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND name IN ('users_domain', 'relay_ip_oks_range',"
+                           " 'routes_rule', 'routes_map', 'routes_map_order', 'routes_oauth')"), indexes);
+    teardown();
+}
+
+static void a_migration_that_fails_changes_nothing(void)
+{
+    make_folder();
+    before_us(version_1);
+    before_us("CREATE TABLE oauth_clients (x)");
+    check(tables_open(world.path, world.error, sizeof world.error) == NULL);
+    check_has(world.error, "cannot make the tables");
+    before_us("DROP TABLE oauth_clients");
+    open_world();
+    check_number(number_of("PRAGMA user_version"), 2);
+    check_number(number_of("SELECT count(*) FROM pragma_table_info('users') WHERE name = 'scram_sha256'"), 1);
+    teardown();
+}
+
 static void older_tables_get_their_columns(void)
 {
     make_folder();
@@ -331,7 +433,7 @@ static void dovecots_queries_work(void)
     check_ok(add_user("Joe@Example.com", true, false), "user");
     text_of("SELECT dove_passwd AS password FROM users WHERE login = 'joe@example.com' AND active = 'Y'", text, sizeof text);
     check(strncmp(text, "$6$", 3) == 0);
-    check(password_matches(STR("secret"), text));
+    check_number(password_matches(STR("secret"), text), ANSWER_YES);
     text_of("SELECT home, 5000 AS uid, 5000 AS gid FROM users WHERE login = 'joe@example.com'", text, sizeof text);
     check_text(text, "/var/mail/e/example.com/j/joe");
     text_of("SELECT '*:bytes=' || mailbox_quota AS quota_rule FROM users WHERE login = 'joe@example.com'", text, sizeof text);
@@ -648,6 +750,13 @@ static void quotas_and_homes_are_text(void)
     teardown();
 }
 
+static struct status set_password(const char *login, const char *password)
+{
+    const struct str text = str_of(password);
+
+    return users_update(world.tables, str_of(login), &(struct user_update){.password = &text});
+}
+
 static void passwords_are_hashed_and_changed(void)
 {
     char hash[PASSWORD_HASH_SIZE];
@@ -656,19 +765,19 @@ static void passwords_are_hashed_and_changed(void)
     check_ok(add_user("someone", false, false), "add");
     text_of("SELECT passwd FROM users", hash, sizeof hash);
     check(strncmp(hash, "$y$", 3) == 0);
-    check(password_matches(STR("secret"), hash));
-    check(!password_matches(STR("Secret"), hash));
-    check(!password_matches(STR("secret\0"), hash));
-    check(!password_matches(STR(""), hash));
-    check_ok(users_set_password(world.tables, STR("SomeOne"), STR("better one")), "set");
+    check_number(password_matches(STR("secret"), hash), ANSWER_YES);
+    check_number(password_matches(STR("Secret"), hash), ANSWER_NO);
+    check_number(password_matches(STR("secret\0"), hash), ANSWER_NO);
+    check_number(password_matches(STR(""), hash), ANSWER_NO);
+    check_ok(set_password("SomeOne", "better one"), "set");
     text_of("SELECT passwd FROM users", hash, sizeof hash);
-    check(password_matches(STR("better one"), hash));
+    check_number(password_matches(STR("better one"), hash), ANSWER_YES);
     text_of("SELECT dove_passwd FROM users", hash, sizeof hash);
-    check(password_matches(STR("better one"), hash));
-    check_refused(users_set_password(world.tables, STR("nobody"), STR("better one")), "does not exist");
-    check_refused(users_set_password(world.tables, STR("someone"), STR("short")), "at least 6");
-    check(!password_matches(STR("x"), ""));
-    check(!password_matches(STR("x"), "*0"));
+    check_number(password_matches(STR("better one"), hash), ANSWER_YES);
+    check_refused(set_password("nobody", "better one"), "does not exist");
+    check_refused(set_password("someone", "short"), "at least 6");
+    check_number(password_matches(STR("x"), ""), ANSWER_NO);
+    check_number(password_matches(STR("x"), "*0"), ANSWER_NO);
     teardown();
 }
 
@@ -681,6 +790,10 @@ static void check_all_fail(void)
     check_number(rcpthost("example.com"), ANSWER_FAILED);
     check_number(recipient("joe", "example.com"), ANSWER_FAILED);
     check_number(relayip("192.0.2.1"), ANSWER_FAILED);
+    check_number(world.directory.check_password(world.directory.self, STR("joe"), STR("secret")), ANSWER_FAILED);
+    check_number(world.directory.keys(world.directory.self, STR("joe"), &(struct sasl_keys){0}), ANSWER_FAILED);
+    check_number(world.directory.user(world.directory.self, STR("joe"), &(struct user){0}), ANSWER_FAILED);
+    check_number(world.directory.may_send_as(world.directory.self, STR("joe"), STR("a@b.example")), ANSWER_FAILED);
     check_number(find_route("", "a@b.example", "example.com", host, sizeof host), ANSWER_FAILED);
     check_number(find_route("u@d.example", "a@b.example", "example.com", host, sizeof host), ANSWER_FAILED);
 }
@@ -725,7 +838,7 @@ static void missing_table_is_no_answer(void)
 {
     setup();
     check_number(rcpthost("example.com"), ANSWER_NO);
-    sql("ALTER TABLE rcpt_hosts RENAME TO hidden; DROP TABLE users; DROP TABLE relay_ip_oks; DROP TABLE routes;");
+    sql("ALTER TABLE rcpt_hosts RENAME TO hidden; DROP TABLE users; DROP TABLE relay_ip_oks; DROP TABLE routes; DROP TABLE aliases;");
     check_all_fail();
     sql("ALTER TABLE hidden RENAME TO rcpt_hosts");
     check_number(rcpthost("example.com"), ANSWER_NO);
@@ -829,6 +942,9 @@ static const struct test_case cases[] = {
     TEST_CASE(predecessors_database_is_taken_over),
     TEST_CASE(many_may_take_it_over_at_once),
     TEST_CASE(migration_runs_once),
+    TEST_CASE(the_version_before_is_taken_over),
+    TEST_CASE(all_ways_lead_to_one_schema),
+    TEST_CASE(a_migration_that_fails_changes_nothing),
     TEST_CASE(older_tables_get_their_columns),
     TEST_CASE(dovecots_queries_work),
     TEST_CASE(rcpthosts_are_added_and_deleted),

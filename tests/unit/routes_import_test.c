@@ -7,8 +7,9 @@
 #include <unistd.h>
 
 static struct {
-    char folder[64], path[96], error[512];
+    char folder[64], path[96], key[96], error[512];
     struct tables *tables;
+    struct secrets *secrets;
 } world;
 
 static void setup(void)
@@ -17,6 +18,8 @@ static void setup(void)
     if (mkdtemp(world.folder) == NULL)
         abort();
     snprintf(world.path, sizeof world.path, "%s/tmail.db", world.folder);
+    snprintf(world.key, sizeof world.key, "%s/secret.key", world.folder);
+    world.secrets = secrets_new(world.key);
     world.tables = tables_open(world.path, world.error, sizeof world.error);
     check(world.tables != NULL);
 }
@@ -24,6 +27,8 @@ static void setup(void)
 static void teardown(void)
 {
     tables_close(&world.tables);
+    secrets_free(&world.secrets);
+    unlink(world.key);
     unlink(world.path);
     rmdir(world.folder);
 }
@@ -63,7 +68,7 @@ static void import(const char *routes, const char *map, const char *ip)
 
     if (!check(read_texts(&r, str_of(routes), str_of(map), ip)))
         printf("# %s\n", buf_text(&r.complaints));
-    s = routes_import_store(world.tables, &r);
+    s = routes_import_store(world.tables, world.secrets, &r);
     check(status_is_ok(&s));
     routes_import_done(&r);
 }
@@ -105,7 +110,7 @@ static void a_later_import_replaces_an_earlier(void)
     struct status s;
 
     setup();
-    s = routes_add(world.tables, &own);
+    s = routes_add(world.tables, world.secrets, &own);
     check(status_is_ok(&s));
     import("one;;one.example:25;;\n", "*;*;one\n*;x.example;one\n", NULL);
     import("two;;two.example:25;;\n", "*;*;two\n", NULL);
@@ -273,6 +278,50 @@ static void files_are_known_by_their_names(void)
     check(!routes_import_part("", &part));
 }
 
+static void passwords_are_stored_sealed(void)
+{
+    struct str stored;
+    struct db_query *q;
+
+    setup();
+    import("one;;one.example:25&two.example:25;me;123456\ntwo;;two.example:25;;\n", "*;*;one\n*;x.example;two\n", NULL);
+    q = tables_query(world.tables, "SELECT DISTINCT smtp_auth_passwd FROM routes WHERE smtp_auth_login = 'me'");
+    for (int row = 0; row < 2; row++) {
+        char host[16];
+        struct buf context = {0}, plain = {0};
+
+        check(q != NULL && db_step(q));
+        stored = db_str(q, 0);
+        check(secrets_is_sealed(stored));
+        snprintf(host, sizeof host, row == 0 ? "one.example" : "two.example");
+        secrets_route_context(str_of(host), STR("me"), &context);
+        check(secrets_open(world.secrets, buf_str(&context), stored, &plain, world.error, sizeof world.error));
+        check_str(buf_str(&plain), STR("123456"));
+        buf_done(&plain);
+        buf_done(&context);
+    }
+    check(q != NULL && !db_step(q) && db_finish(q));
+    teardown();
+}
+
+static void without_a_key_nothing_is_stored(void)
+{
+    struct routes_import r;
+    struct status s;
+
+    setup();
+    secrets_free(&world.secrets);
+    world.secrets = secrets_new("/nowhere/at/all/secret.key");
+    import("one;;one.example:25;;\n", "*;*;one\n", NULL);
+    check(read_texts(&r, STR("two;;two.example:25;me;123456\n"), STR("*;*;two\n"), NULL));
+    s = routes_import_store(world.tables, world.secrets, &r);
+    check_number(s.code, 550);
+    check_has(s.text, "/nowhere/at/all/secret.key: the key for stored passwords cannot be made: No such file or directory");
+    check_rows("0 >* one.example:25 p1 l= u=\n");
+    routes_import_done(&r);
+    teardown();
+}
+
 static void failed_store_changes_nothing(void)
 {
     struct routes_import r;
@@ -283,7 +332,7 @@ static void failed_store_changes_nothing(void)
     check(db_run(tables_db(world.tables), "CREATE TRIGGER t BEFORE INSERT ON routes WHEN new.host = 'bad.example'"
                                           " BEGIN SELECT raise(ABORT, 'full'); END"));
     check(read_texts(&r, STR("two;;two.example:25;;\n"), STR("*;*;two\n*;bad.example;two\n"), NULL));
-    s = routes_import_store(world.tables, &r);
+    s = routes_import_store(world.tables, world.secrets, &r);
     check_number(s.code, 451);
     check_rows("0 >* one.example:25 p1 l= u=\n");
     routes_import_done(&r);
@@ -301,6 +350,8 @@ static const struct test_case cases[] = {
     TEST_CASE(any_bytes_are_survived),
     TEST_CASE(long_lists_are_bounded),
     TEST_CASE(files_are_known_by_their_names),
+    TEST_CASE(passwords_are_stored_sealed),
+    TEST_CASE(without_a_key_nothing_is_stored),
     TEST_CASE(failed_store_changes_nothing),
 };
 

@@ -1,14 +1,16 @@
 #include "test.h"
 
 #include "directory/directory.h"
+#include "directory/route_secret.h"
 #include "directory/routes.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
 static struct {
-    char folder[64], path[96], error[512];
+    char folder[64], path[96], key[96], error[512];
     struct tables *tables;
+    struct secrets *secrets;
     struct directory directory;
 } world;
 
@@ -18,6 +20,8 @@ static void setup(void)
     if (mkdtemp(world.folder) == NULL)
         abort();
     snprintf(world.path, sizeof world.path, "%s/tmail.db", world.folder);
+    snprintf(world.key, sizeof world.key, "%s/secret.key", world.folder);
+    world.secrets = secrets_new(world.key);
     world.tables = tables_open(world.path, world.error, sizeof world.error);
     check(world.tables != NULL);
     check(directory_open_sql(&world.directory, world.path, world.error, sizeof world.error));
@@ -29,6 +33,8 @@ static void teardown(void)
 
     directory_close(&world.directory);
     tables_close(&world.tables);
+    secrets_free(&world.secrets);
+    unlink(world.key);
     unlink(world.path);
     snprintf(path, sizeof path, "%s-wal", world.path);
     unlink(path);
@@ -48,7 +54,7 @@ static struct status add(const char *user, const char *mail_from, const char *ho
         .priority = priority,
     };
 
-    return routes_add(world.tables, &row);
+    return routes_add(world.tables, world.secrets, &row);
 }
 
 static void check_ok(struct status s, const char *what)
@@ -282,7 +288,7 @@ static void rows_are_copied_out(void)
     size_t count;
 
     setup();
-    check_ok(routes_add(world.tables, &row), "add");
+    check_ok(routes_add(world.tables, world.secrets, &row), "add");
     check_ok(add("", "", "", "MX", 1), "add");
     arena_init(&arena);
     check_number(world.directory.routes(world.directory.self, &question, &arena, &routes, &count), ANSWER_YES);
@@ -326,12 +332,198 @@ static void bad_routes_are_refused(void)
         {{.remote_host = {"mx", 2}, .port = 25, .user = {"joe", 3}, .mail_from = {"a b", 3}}, "no address and no domain"},
         {{.remote_host = {"mx", 2}, .port = 25, .login = {"me", 2}}, "needs a password"},
         {{.remote_host = {"mx", 2}, .port = 25, .password = {"x", 1}}, "needs a password"},
+        {{.remote_host = {"mx", 2}, .port = 25, .login = {"m\n", 2}, .password = {"x", 1}}, "control character"},
+        {{.remote_host = {"mx", 2}, .port = 25, .login = {"me", 2}, .password = {"x\0", 2}}, "control character"},
+        {{.remote_host = {"mx", 2}, .port = 25, .tls = {"maybe", 5}}, "\"maybe\" is no TLS rule (expected none, may,"},
+        {{.remote_host = {"mx", 2}, .port = 25, .tls = {"none+smtps", 10}}, "is no TLS rule"},
+        {{.remote_host = {"mx", 2}, .port = 25, .tls = {"Verify", 6}}, "is no TLS rule"},
+        {{.remote_host = {"mx", 2}, .port = 25, .tls = {"none", 4}, .login = {"me", 2}, .password = {"x", 1}}, "never sent in plain text"},
     };
 
     setup();
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
-        check_refused(routes_add(world.tables, &table[i].row), table[i].part);
+        check_refused(routes_add(world.tables, world.secrets, &table[i].row), table[i].part);
     check_route("", "", "x", "none");
+    teardown();
+}
+
+/* --- passwords --- */
+
+/* The password of the only route, opened as deliverd does. */
+static void check_password(const char *expected)
+{
+    const struct route_question question = {.domain = STR("x.example")};
+    struct buf context = {0}, plain = {0};
+    struct arena arena;
+    struct route *routes;
+    size_t count;
+
+    arena_init(&arena);
+    world.directory.routes(world.directory.self, &question, &arena, &routes, &count);
+    if (check_number(count, 1) && check(routes[0].login != NULL && routes[0].password != NULL)) {
+        secrets_route_context(str_of(routes[0].remote_host), str_of(routes[0].login), &context);
+        if (!check(secrets_open(world.secrets, buf_str(&context), str_of(routes[0].password), &plain, world.error, sizeof world.error)))
+            printf("# %s\n", world.error);
+        check_text(buf_text(&plain), expected);
+    }
+    buf_done(&plain);
+    buf_done(&context);
+    arena_done(&arena);
+}
+
+static bool file_holds(const char *text)
+{
+    static const char *const tails[] = {"", "-wal"};
+    static char bytes[1 << 21];
+    bool found = false;
+
+    for (size_t i = 0; i < 2; i++) {
+        char path[128];
+        FILE *f;
+        size_t length;
+
+        snprintf(path, sizeof path, "%s%s", world.path, tails[i]);
+        f = fopen(path, "r");
+        length = f != NULL ? fread(bytes, 1, sizeof bytes, f) : 0;
+        check(length < sizeof bytes);
+        found = found || memmem(bytes, length, text, strlen(text)) != NULL;
+        if (f != NULL)
+            fclose(f);
+    }
+    return found;
+}
+
+static void passwords_are_stored_sealed(void)
+{
+    const struct route_row row = {.remote_host = STR("Relay.Example"), .login = STR("My Login"), .password = STR("to-look-for"), .port = 25,
+                                  .tls = STR("verify+smtps")};
+
+    setup();
+    check_ok(routes_add(world.tables, world.secrets, &row), "add");
+    check_password("to-look-for");
+    check(file_holds("My Login"));
+    check(!file_holds("to-look-for"));
+    sql("UPDATE routes SET smtp_auth_passwd = 'plain from before'");
+    check_password("plain from before");
+    teardown();
+}
+
+static void a_sealed_password_is_for_its_host_alone(void)
+{
+    const struct route_row row = {.remote_host = STR("r.example"), .login = STR("me"), .password = STR("pass"), .port = 25};
+    const struct route_question question = {.domain = STR("x.example")};
+    struct buf context = {0}, plain = {0};
+    struct arena arena;
+    struct route *routes;
+    size_t count;
+
+    setup();
+    check_ok(routes_add(world.tables, world.secrets, &row), "add");
+    sql("UPDATE routes SET remote_host = 'evil.example'");
+    arena_init(&arena);
+    world.directory.routes(world.directory.self, &question, &arena, &routes, &count);
+    if (check_number(count, 1)) {
+        secrets_route_context(str_of(routes[0].remote_host), str_of(routes[0].login), &context);
+        check(!secrets_open(world.secrets, buf_str(&context), str_of(routes[0].password), &plain, world.error, sizeof world.error));
+    }
+    arena_done(&arena);
+    buf_done(&context);
+    buf_done(&plain);
+    teardown();
+}
+
+static void rules_and_clients_are_copied_out(void)
+{
+    const struct route_row row = {.remote_host = STR("r.example"), .port = 25, .tls = STR("smtps")};
+    const struct route_question question = {.domain = STR("x.example")};
+    struct arena arena;
+    struct route *routes;
+    size_t count;
+
+    setup();
+    check_ok(routes_add(world.tables, world.secrets, &row), "add");
+    sql("UPDATE routes SET oauth = 'office'");
+    check_ok(add("", "", "plain.example", "r", 1), "add");
+    arena_init(&arena);
+    world.directory.routes(world.directory.self, &question, &arena, &routes, &count);
+    if (check_number(count, 1)) {
+        check_text(routes[0].tls, "smtps");
+        check_text(routes[0].oauth, "office");
+        check(routes[0].login == NULL && routes[0].password == NULL);
+    }
+    world.directory.routes(world.directory.self, &(struct route_question){.domain = STR("plain.example")}, &arena, &routes, &count);
+    if (check_number(count, 1))
+        check(routes[0].tls == NULL && routes[0].oauth == NULL);
+    arena_done(&arena);
+    teardown();
+}
+
+static void without_a_key_no_password_is_stored(void)
+{
+    const struct route_row row = {.remote_host = STR("r.example"), .login = STR("me"), .password = STR("pass"), .port = 25};
+
+    setup();
+    secrets_free(&world.secrets);
+    world.secrets = secrets_new("/nowhere/at/all/secret.key");
+    check_refused(routes_add(world.tables, world.secrets, &row), "/nowhere/at/all/secret.key");
+    check_route("", "", "x.example", "none");
+    check_ok(add("", "", "", "r.example", 1), "one without a login needs none");
+    check_route("", "", "x.example", "r.example");
+    teardown();
+}
+
+static int64_t number_of(const char *text)
+{
+    struct db_query *q = tables_query(world.tables, text);
+    int64_t number = -1;
+
+    if (q == NULL)
+        return number;
+    if (db_step(q))
+        number = db_int(q, 0);
+    db_finish(q);
+    return number;
+}
+
+static void passwords_of_an_earlier_tmail_are_sealed(void)
+{
+    size_t count = 99;
+
+    setup();
+    check_ok(route_secret_seal_stored(world.tables, world.secrets, &count), "none");
+    check_number(count, 0);
+    check(access(world.key, F_OK) != 0);
+    sql("INSERT INTO routes (remote_host, smtp_auth_login, smtp_auth_passwd) VALUES ('deleted', 'me', 'deleted-to-find')");
+    sql("DELETE FROM routes");
+    sql("INSERT INTO routes (remote_host, smtp_auth_login, smtp_auth_passwd) VALUES ('r.example', 'me', 'first-to-find'),"
+        " ('x.example', '', ''), ('y.example', NULL, NULL)");
+    check(file_holds("to-find"));
+    check_ok(route_secret_seal_stored(world.tables, world.secrets, &count), "seal");
+    check_number(count, 1);
+    sql("DELETE FROM routes WHERE remote_host <> 'r.example'");
+    check_password("first-to-find");
+    check(!file_holds("to-find"));
+    check_number(number_of("SELECT count(*) FROM routes WHERE smtp_auth_passwd GLOB '{sealed}*'"), 1);
+    check_ok(route_secret_seal_stored(world.tables, world.secrets, &count), "again");
+    check_number(count, 0);
+    check_password("first-to-find");
+    teardown();
+}
+
+static void sealing_is_all_or_nothing(void)
+{
+    size_t count;
+
+    setup();
+    sql("INSERT INTO routes (remote_host, smtp_auth_login, smtp_auth_passwd) VALUES ('r', 'me', 'one'), ('bad', 'me', 'two')");
+    sql("CREATE TRIGGER t BEFORE UPDATE ON routes WHEN new.remote_host = 'bad' BEGIN SELECT raise(ABORT, 'full'); END");
+    check_number(route_secret_seal_stored(world.tables, world.secrets, &count).code, 451);
+    check_number(number_of("SELECT count(*) FROM routes WHERE smtp_auth_passwd IN ('one', 'two')"), 2);
+    sql("DROP TRIGGER t");
+    secrets_free(&world.secrets);
+    world.secrets = secrets_new("/nowhere/at/all/secret.key");
+    check_refused(route_secret_seal_stored(world.tables, world.secrets, &count), "/nowhere/at/all/secret.key");
+    check_number(number_of("SELECT count(*) FROM routes WHERE smtp_auth_passwd IN ('one', 'two')"), 2);
     teardown();
 }
 
@@ -395,6 +587,12 @@ static const struct test_case cases[] = {
     TEST_CASE(map_takes_the_first_line),
     TEST_CASE(rows_are_copied_out),
     TEST_CASE(bad_routes_are_refused),
+    TEST_CASE(passwords_are_stored_sealed),
+    TEST_CASE(a_sealed_password_is_for_its_host_alone),
+    TEST_CASE(rules_and_clients_are_copied_out),
+    TEST_CASE(without_a_key_no_password_is_stored),
+    TEST_CASE(passwords_of_an_earlier_tmail_are_sealed),
+    TEST_CASE(sealing_is_all_or_nothing),
     TEST_CASE(only_the_named_route_is_deleted),
     TEST_CASE(rules_use_their_index),
 };
