@@ -89,7 +89,7 @@ static void execute(enum child_role role, const int *inherited, int count)
     _exit(71);
 }
 
-pid_t child_start(enum child_role role, const struct conf *conf, const int *listeners, size_t count, int *control)
+pid_t child_start(enum child_role role, const struct conf *conf, int certificates, const int *listeners, size_t count, int *control)
 {
     int inherited[LISTENERS_MAX + FD_FIXED], ends[2], number = FD_FIXED;
     pid_t pid;
@@ -101,6 +101,8 @@ pid_t child_start(enum child_role role, const struct conf *conf, const int *list
     inherited[2] = log_fd() >= 0 ? log_fd() : STDERR_FILENO;
     for (size_t i = 0; i < count && number < LISTENERS_MAX + FD_FIXED; i++)
         inherited[number++] = listeners[i];
+    if (certificates >= 0)
+        stop_tell(ends[0], 'F', certificates);
     pid = inherited[1] >= 0 ? fork() : -1;
     if (pid == 0)
         execute(role, inherited, number);

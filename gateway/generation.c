@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/stop.h"
 #include "net/listener.h"
 
 #include <errno.h>
@@ -41,7 +42,7 @@ static bool bind_all(struct generation *g, const struct generation *old, char *e
     return true;
 }
 
-struct generation *generation_new(struct conf *conf, const struct generation *old, char *error, size_t error_size)
+struct generation *generation_new(struct conf *conf, struct certificates *certificates, const struct generation *old, char *error, size_t error_size)
 {
     struct generation *g = memory_new(sizeof *g);
     struct buf errors = {0};
@@ -49,6 +50,8 @@ struct generation *generation_new(struct conf *conf, const struct generation *ol
 
     g->conf = *conf;
     *conf = (struct conf){0};
+    g->certificates = *certificates;
+    *certificates = (struct certificates){0};
     for (int role = 0; role < CHILD_ROLES; role++)
         g->children[role] = (struct child){.control = -1, .restart_at = CLOCK_NEVER};
     g->children[CHILD_SMTPD].wanted = g->conf.smtpd_launch;
@@ -75,6 +78,7 @@ void generation_free(struct generation **g, const struct generation *other)
     for (size_t i = 0; i < (*g)->specs.count; i++)
         if ((*g)->listeners[i] >= 0 && find_listener(other, &(*g)->specs.items[i].address) < 0)
             close((*g)->listeners[i]);
+    certificates_done(&(*g)->certificates);
     conf_done(&(*g)->conf);
     memory_free(g);
 }
@@ -82,22 +86,57 @@ void generation_free(struct generation **g, const struct generation *other)
 void generation_start(struct generation *g, enum child_role role)
 {
     struct child *child = &g->children[role];
+    bool receives = role == CHILD_SMTPD;
+    int certificates = receives ? certificates_file(&g->certificates) : -1;
     struct log_line l;
 
     child->restart_at = CLOCK_NEVER;
     child->ready = false;
     child->started = clock_now();
-    child->pid = child_start(role, &g->conf, g->listeners, role == CHILD_SMTPD ? g->specs.count : 0, &child->control);
+    child->pid = receives && certificates < 0 ? -1
+                                              : child_start(role, &g->conf, certificates, g->listeners, receives ? g->specs.count : 0, &child->control);
     if (child->pid < 0) {
         log_message(LOG_LEVEL_ERROR, "child-not-started", "%s: %s", child_role_name(role), strerrordesc_np(errno));
         child->pid = 0;
         child->restart_at = clock_now() + START_AGAIN_MS;
-        return;
     }
+    if (certificates >= 0)
+        close(certificates);
+    if (child->pid == 0)
+        return;
     log_begin(&l, LOG_LEVEL_INFO, "child-started");
     log_text(&l, "child", child_role_name(role));
     log_number(&l, "pid", child->pid);
     log_end(&l);
+}
+
+/* A child that was started later finds them on its control. */
+static void give_certificates(struct generation *g, const struct child *child)
+{
+    int file = certificates_file(&g->certificates);
+
+    g->certificates.is_due = child->control >= 0 && (file < 0 || !stop_tell(child->control, 'F', file));
+    if (g->certificates.is_due)
+        log_message(LOG_LEVEL_ERROR, "certificates", "smtpd does not take them now: %s", strerrordesc_np(errno));
+    if (file >= 0)
+        close(file);
+}
+
+void generation_watch(struct generation *g)
+{
+    struct child *child = &g->children[CHILD_SMTPD];
+    char error[TLS_ERROR_SIZE];
+
+    if (!child->wanted)
+        return;
+    if (!certificates_changed(&g->certificates, &g->conf)) {
+        if (g->certificates.is_due)
+            give_certificates(g, child);
+    } else if (certificates_renew(&g->certificates, &g->conf, error, sizeof error)) {
+        give_certificates(g, child);
+    } else {
+        log_message(LOG_LEVEL_ERROR, "certificates-refused", "%s; those before stay in use", error);
+    }
 }
 
 void generation_let_go(struct child *child)

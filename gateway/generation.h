@@ -7,6 +7,7 @@
 #ifndef GENERATION_H
 #define GENERATION_H
 
+#include "certificates.h"
 #include "child.h"
 #include "conf/listeners.h"
 
@@ -24,16 +25,19 @@ struct generation {
     struct conf conf;
     struct listeners specs;
     int listeners[LISTENERS_MAX];
+    struct certificates certificates; /* none without smtpd */
     struct child children[CHILD_ROLES];
 };
 
-/* Takes CONF.  Sockets that OLD (or NULL) has are shared, the others are bound; false with the reason in ERROR and nothing left open. */
-struct generation *generation_new(struct conf *conf, const struct generation *old, char *error, size_t error_size);
+/* Takes CONF and CERTIFICATES.  Sockets that OLD (or NULL) has are shared, the others are bound; NULL with the reason in ERROR and nothing left open. */
+struct generation *generation_new(struct conf *conf, struct certificates *certificates, const struct generation *old, char *error, size_t error_size);
 /* Closes the sockets that OTHER (or NULL) does not share, and frees all.  Its children have been let go. */
 void generation_free(struct generation **g, const struct generation *other);
 
 /* Starts the child of ROLE, and logs it; a failure sets restart_at. */
 void generation_start(struct generation *g, enum child_role role);
+/* Reads certificates that have changed and gives them to smtpd; what is wrong with them goes to the log. */
+void generation_watch(struct generation *g);
 /* Closes the control socket: the child stops. */
 void generation_let_go(struct child *child);
 bool generation_is_ready(const struct generation *g);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/stop.h"
 #include "generation.h"
 
 #include <errno.h>
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -38,6 +38,7 @@ struct parent {
     int64_t ready_by; /* clock_now: when the next generation must be ready */
     bool reload_wanted; /* while a start or a reload was not finished */
     int64_t stop_by;
+    int64_t look_at; /* clock_now: when the certificates are looked at again */
     int exit_status;
 };
 
@@ -68,7 +69,7 @@ static void drain_child(struct parent *p, struct child *child)
     int control = child->control;
 
     if (child->pid > 0 && control >= 0 && p->draining_count < DRAINING_MAX) {
-        (void)!send(control, "D", 1, MSG_NOSIGNAL);
+        stop_tell(control, 'D', -1);
         p->draining[p->draining_count].pid = child->pid;
         p->draining[p->draining_count++].control = control;
         child->control = -1;
@@ -113,6 +114,7 @@ static void adopt_next(struct parent *p)
 
     p->current = p->next;
     p->next = NULL;
+    p->look_at = clock_now() + CERTIFICATES_LOOK_MS;
     if (old != NULL) {
         drain_generation(p, old);
         generation_free(&old, p->current);
@@ -134,7 +136,8 @@ static void reload(struct parent *p)
 {
     struct conf conf;
     struct conf_errors errors = {0};
-    char error[512];
+    struct certificates certificates = {0};
+    char error[TLS_ERROR_SIZE];
 
     p->reload_wanted = p->next != NULL; /* one at a time: this one follows */
     if (p->reload_wanted || p->stopping)
@@ -143,13 +146,15 @@ static void reload(struct parent *p)
     if (!conf_reload(&conf, &p->current->conf, environ, &errors)) {
         refuse_reload(buf_str(&errors.lines));
         conf_done(&conf);
-    } else if (!identity_make_folders(&conf, error, sizeof error) || (p->next = generation_new(&conf, p->current, error, sizeof error)) == NULL) {
+    } else if (!identity_make_folders(&conf, error, sizeof error) || !certificates_load(&certificates, &conf, &p->current->certificates, error, sizeof error) ||
+               (p->next = generation_new(&conf, &certificates, p->current, error, sizeof error)) == NULL) {
         refuse_reload(str_of(error));
         conf_done(&conf);
     } else {
         start_next(p);
     }
     conf_errors_done(&errors);
+    certificates_done(&certificates);
 }
 
 static void stop(struct parent *p)
@@ -288,7 +293,7 @@ static void listen_to(struct parent *p, struct generation *g, enum child_role ro
 
 static int64_t next_deadline(const struct parent *p)
 {
-    int64_t deadline = p->stopping ? p->stop_by : CLOCK_NEVER;
+    int64_t deadline = p->stopping ? p->stop_by : p->next == NULL ? p->look_at : CLOCK_NEVER;
 
     for (int role = 0; p->current != NULL && role < CHILD_ROLES; role++)
         deadline = clock_earlier(deadline, p->current->children[role].restart_at);
@@ -302,6 +307,14 @@ static void restart_due(struct generation *g)
     for (int role = 0; g != NULL && role < CHILD_ROLES; role++)
         if (clock_now() >= g->children[role].restart_at)
             generation_start(g, (enum child_role)role);
+}
+
+static void look_at_certificates(struct parent *p)
+{
+    if (p->stopping || p->current == NULL || p->next != NULL || clock_now() < p->look_at)
+        return;
+    generation_watch(p->current);
+    p->look_at = clock_now() + CERTIFICATES_LOOK_MS;
 }
 
 static void wait_and_act(struct parent *p)
@@ -325,6 +338,7 @@ static void wait_and_act(struct parent *p)
         take_signal(p);
     restart_due(p->current);
     restart_due(p->next);
+    look_at_certificates(p);
     if (p->next != NULL && clock_now() >= p->ready_by)
         give_up_next(p, "the new children were not ready in time");
     if (p->reload_wanted && p->next == NULL)
@@ -335,8 +349,10 @@ static void kill_draining(struct parent *p)
 {
     for (int i = 0; i < p->draining_count; i++) {
         log_child(LOG_LEVEL_WARNING, "child-killed", "old", p->draining[i].pid, "TMAIL_STOP_TIMEOUT is over");
-        kill(p->draining[i].pid, SIGKILL);
-        waitpid(p->draining[i].pid, NULL, 0);
+        if (kill(p->draining[i].pid, SIGKILL) == 0)
+            waitpid(p->draining[i].pid, NULL, 0);
+        else
+            log_child(LOG_LEVEL_ERROR, "child-not-killed", "old", p->draining[i].pid, strerrordesc_np(errno));
     }
     p->draining_count = 0;
 }
@@ -359,17 +375,20 @@ static bool take_signals(struct parent *p)
 
 static bool begin(struct parent *p, struct conf *conf)
 {
+    struct certificates certificates = {0};
     char error[1024];
 
     if (!open_log(conf))
         return false;
-    if (!identity_check(conf, error, sizeof error) || !identity_make_folders(conf, error, sizeof error)) {
+    if (!identity_check(conf, error, sizeof error) || !identity_make_folders(conf, error, sizeof error) ||
+        !certificates_load(&certificates, conf, NULL, error, sizeof error)) {
+        certificates_done(&certificates);
         p->exit_status = EXIT_CONFIG;
         return cannot_start(error);
     }
     if (!take_signals(p))
         return cannot_start("cannot take signals");
-    p->next = generation_new(conf, NULL, error, sizeof error);
+    p->next = generation_new(conf, &certificates, NULL, error, sizeof error);
     if (p->next == NULL)
         return cannot_start(error);
     start_next(p);
@@ -378,7 +397,7 @@ static bool begin(struct parent *p, struct conf *conf)
 
 int parent_run(struct conf *conf)
 {
-    struct parent p = {.exit_status = EXIT_FAILED};
+    struct parent p = {.exit_status = EXIT_FAILED, .look_at = CLOCK_NEVER};
 
     if (!begin(&p, conf))
         return p.exit_status;

@@ -81,19 +81,25 @@ static void add_client(struct field *f, struct str helo, const struct address *c
     add_printed(f, "(%s)", literal);
 }
 
-void trace_received(struct buf *to, const struct envelope *e, const struct address *client, const char *me, const char *protocol)
+void trace_received(struct buf *to, const struct envelope *e, const struct trace *trace)
 {
     struct field f = {.to = to};
     char date[CLOCK_DATE_SIZE], id[QUEUE_ID_SIZE];
 
     queue_id_text(e->id, id);
     clock_date(e->arrived, date);
-    add_client(&f, e->helo, client);
+    add_client(&f, e->helo, trace->client);
+    if (trace->tls[0] != '\0') {
+        fold(&f);
+        buf_add_byte(to, '(');
+        add_words(&f, trace->tls);
+        buf_add_byte(to, ')');
+    }
     fold(&f);
     add_printed(&f, "by");
-    add_words(&f, me);
+    add_words(&f, trace->me);
     add_printed(&f, "with");
-    add_words(&f, protocol);
+    add_words(&f, trace->protocol);
     add_printed(&f, "id");
     /* RFC 5321 section 4.4: `for` with more than one recipient would show blind copies. */
     if (e->recipient_count == 1) {

@@ -2,6 +2,7 @@
  * trace - the Received field that every relay puts on top (RFC 5321 section 4.4).
  *
  *     Received: from HELO ([IP])
+ *     	(using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384, client certificate verified)
  *     	by ME with ESMTP id QUEUEID
  *     	for <RECIPIENT>; DATE
  *
@@ -14,7 +15,14 @@
 #include "base/buf.h"
 #include "message/envelope.h"
 
-/* PROTOCOL is SMTP, ESMTP, … (RFC 3848, RFC 6531 section 4.3).  `for` is written when there is one recipient, who then learns nothing new. */
-void trace_received(struct buf *to, const struct envelope *e, const struct address *client, const char *me, const char *protocol);
+struct trace {
+    const struct address *client;
+    const char *me;
+    const char *protocol; /* SMTP, ESMTP, … (RFC 3848, RFC 6531 section 4.3) */
+    const char *tls;      /* words for a comment; "": none */
+};
+
+/* `for` is written when there is one recipient, who then learns nothing new. */
+void trace_received(struct buf *to, const struct envelope *e, const struct trace *trace);
 
 #endif

@@ -29,13 +29,6 @@ struct clients *clients_new(void)
     return c;
 }
 
-static void key_of(const struct address *a, unsigned char key[16])
-{
-    address_bytes16(a, key);
-    if (a->family == AF_INET6)
-        memset(key + 8, 0, 8);
-}
-
 /* Addresses that an enemy picks can share a bucket, but then each costs a socket that counts against the total. */
 static struct client **place_of(struct clients *c, const unsigned char key[16])
 {
@@ -52,7 +45,7 @@ int clients_enter(struct clients *c, const struct address *a)
     struct client **place;
     int sessions;
 
-    key_of(a, key);
+    address_client(a, key);
     lock_take(&c->lock);
     place = place_of(c, key);
     if (*place == NULL) {
@@ -70,7 +63,7 @@ void clients_leave(struct clients *c, const struct address *a)
     unsigned char key[16];
     struct client **place;
 
-    key_of(a, key);
+    address_client(a, key);
     lock_take(&c->lock);
     place = place_of(c, key);
     if (*place != NULL && --(*place)->sessions == 0) {

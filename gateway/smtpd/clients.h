@@ -1,7 +1,7 @@
 /*
  * clients - how many sessions each client address has open.
  *
- * An IPv6 client is its /64: whoever has one address there has them all.  Any thread may call; nothing blocks but a short lock.
+ * What one client is says address_client.  Any thread may call; nothing blocks but a short lock.
  */
 #ifndef SMTPD_CLIENTS_H
 #define SMTPD_CLIENTS_H

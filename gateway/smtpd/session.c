@@ -25,6 +25,8 @@ struct verb {
 static const struct verb verbs[] = {
     {"HELO", PHASE_ANY, ARGUMENT_NEEDED, verb_helo, "HELO host"},
     {"EHLO", PHASE_ANY, ARGUMENT_NEEDED, verb_ehlo, "EHLO host"},
+    {"STARTTLS", PHASE_NEW | PHASE_IDLE, ARGUMENT_NONE, verb_starttls, "STARTTLS"},
+    {"AUTH", PHASE_NEW | PHASE_IDLE, ARGUMENT_NEEDED, verb_auth, "AUTH mechanism [initial-response]"},
     {"MAIL", PHASE_NEW | PHASE_IDLE, ARGUMENT_NEEDED, verb_mail, "MAIL FROM:<address> [parameters]"},
     {"RCPT", PHASE_MAIL | PHASE_RCPT, ARGUMENT_NEEDED, verb_rcpt, "RCPT TO:<address> [parameters]"},
     {"DATA", PHASE_RCPT, ARGUMENT_NONE, verb_data, "DATA"},
@@ -41,7 +43,7 @@ enum { GOODBYE_MS = 1000 };
 
 enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };
 
-static void log_dialogue(struct session *s, const char *direction, struct str line)
+static void log_dialogue(const struct session *s, const char *direction, struct str line)
 {
     struct log_line l;
 
@@ -52,6 +54,16 @@ static void log_dialogue(struct session *s, const char *direction, struct str li
     log_text(&l, "direction", direction);
     log_str(&l, "line", line);
     log_end(&l);
+}
+
+void session_log_masked(const struct session *s, const char *direction)
+{
+    log_dialogue(s, direction, STR("(a line of the login, not shown)"));
+}
+
+bool session_offers_tls(const struct session *s)
+{
+    return !s->has_tls && atomic_load(&s->smtpd->has_certificates);
 }
 
 void session_reply_status(struct session *s, const struct status *status)
@@ -201,6 +213,8 @@ static struct status out_of_order(const struct session *s, const struct verb *ve
         return status_make(503, "5.5.1", "%s needs MAIL first", verb->name);
     if (t->has_body)
         return status_make(503, "5.5.1", "%s cannot follow BDAT, finish it or send RSET", verb->name);
+    if (verb->run == verb_starttls || verb->run == verb_auth)
+        return status_make(503, "5.5.1", "%s cannot be given within a transaction, send RSET first", verb->name);
     if (verb->run == verb_mail)
         return status_make(503, "5.5.1", "MAIL was given already, send RSET to start again");
     if (t->refused_recipients)
@@ -287,6 +301,51 @@ static void check_limits(struct session *s)
     }
 }
 
+/* RFC 4954 section 4: AUTH with an initial response may be longer than other commands. */
+static size_t longest_line(const struct conf *conf)
+{
+    return conf->smtpd_max_command_length > AUTH_LINE_MAX ? (size_t)conf->smtpd_max_command_length : AUTH_LINE_MAX;
+}
+
+static bool is_login(struct str line)
+{
+    return str_starts_nocase(line, STR("AUTH "));
+}
+
+static bool is_too_long(const struct session *s, struct str line)
+{
+    return (int64_t)line.length + 2 > s->smtpd->conf->smtpd_max_command_length && !is_login(line);
+}
+
+static void refuse_long_line(struct session *s, struct str line)
+{
+    s->poisoned = false;
+    if (is_login(line))
+        session_error(s, 500, "5.5.6", "Authentication line too long (limit %d octets)", AUTH_LINE_MAX);
+    else if (!loses_step(s, line))
+        session_error(s, 500, "5.5.2", "Command line too long (limit %lld octets)", (long long)s->smtpd->conf->smtpd_max_command_length);
+}
+
+/* Behind the mechanism stands what may be a password; and so may a line that is no command, where AUTH was refused and the client goes on all the same. */
+static void log_command(struct session *s, struct str line)
+{
+    struct str rest = str_trim(line), word = {NULL, 0}, mechanism;
+    bool is_command;
+
+    if (!log_debug_enabled())
+        return;
+    str_cut_any(&rest, " \t", &word);
+    is_command = find_verb(word) != NULL;
+    if (s->masked && !is_command) {
+        session_log_masked(s, "in");
+        return;
+    }
+    s->masked = str_equal_nocase(word, STR("AUTH")) || (s->masked && !is_command);
+    if (s->masked && str_cut_any(&rest, " \t", &mechanism))
+        line = str_part(line, 0, (size_t)(mechanism.data - line.data) + mechanism.length);
+    log_dialogue(s, "in", line);
+}
+
 static void next_command(struct session *s)
 {
     const struct conf *conf = s->smtpd->conf;
@@ -302,22 +361,22 @@ static void next_command(struct session *s)
         session_end_by_fault(s);
         return;
     }
-    switch (line_read(&s->stream, (size_t)conf->smtpd_max_command_length, &line)) {
+    switch (line_read(&s->stream, longest_line(conf), &line)) {
     case LINE_READ:
-        log_dialogue(s, "in", line);
-        if (s->poisoned)
+        log_command(s, line);
+        if (is_too_long(s, line))
+            refuse_long_line(s, line);
+        else if (s->poisoned)
             refuse_bare_lf(s, line, true);
         else
             run_line(s, line);
         break;
     case LINE_BARE_LF:
-        log_dialogue(s, "in", line);
+        log_command(s, line);
         refuse_bare_lf(s, line, false);
         break;
     case LINE_TOO_LONG:
-        s->poisoned = false;
-        if (!loses_step(s, line))
-            session_error(s, 500, "5.5.2", "Command line too long (limit %lld octets)", (long long)conf->smtpd_max_command_length);
+        refuse_long_line(s, line);
         break;
     case LINE_ENDLESS:
         session_reply(s, 421, "4.7.0", "Line without end");
@@ -341,6 +400,8 @@ static void log_connect(struct session *s)
     log_text(&l, "client", s->client);
     log_number(&l, "port", s->stream.peer.port);
     log_text(&l, "listener", listener);
+    if (s->listener->tls)
+        log_text(&l, "tls", "from the first byte");
     log_end(&l);
 }
 
@@ -356,18 +417,25 @@ static void log_disconnect(struct session *s)
     log_end(&l);
 }
 
-void session_run(const struct smtpd *smtpd, int fd, const struct address *peer)
+static void converse(struct session *s)
 {
-    const struct conf *conf = smtpd->conf;
-    struct session s = {.smtpd = smtpd};
+    const struct conf *conf = s->smtpd->conf;
+
+    session_reply(s, 220, "", "%s %sESMTP %s", conf->me, conf->hide_server_signature ? "" : " tmail ", s->id);
+    while (s->ended == NULL)
+        next_command(s);
+}
+
+void session_run(const struct smtpd *smtpd, const struct listener_spec *listener, int fd, const struct address *peer)
+{
+    struct session s = {.smtpd = smtpd, .listener = listener};
 
     stream_init(&s.stream, fd, peer);
     address_text(peer, s.client);
     session_id_new(s.id);
     log_connect(&s);
-    session_reply(&s, 220, "", "%s %sESMTP %s", conf->me, conf->hide_server_signature ? "" : " tmail ", s.id);
-    while (s.ended == NULL)
-        next_command(&s);
+    if (!listener->tls || session_start_tls(&s))
+        converse(&s);
     stream_finish(&s.stream, clock_now() + GOODBYE_MS);
     session_end_transaction(&s);
     log_disconnect(&s);

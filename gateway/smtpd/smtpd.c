@@ -1,6 +1,8 @@
 #include "smtpd/smtpd.h"
 
 #include "base/clock.h"
+#include "base/crypto.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/stop.h"
@@ -22,10 +24,13 @@ struct receiver {
     struct smtpd smtpd;
     struct directory directory;
     struct clients *clients;
+    struct arena arena;
+    struct listeners specs; /* in the order of the descriptors */
 };
 
 struct visitor {
     struct receiver *receiver;
+    const struct listener_spec *listener;
     int fd;
     struct address peer;
 };
@@ -35,7 +40,7 @@ static void visit(void *argument)
     struct visitor v = *(struct visitor *)argument;
 
     memory_free(&argument);
-    session_run(&v.receiver->smtpd, v.fd, &v.peer);
+    session_run(&v.receiver->smtpd, v.listener, v.fd, &v.peer);
     clients_leave(v.receiver->clients, &v.peer);
 }
 
@@ -56,7 +61,7 @@ static void turn_away(int fd, const struct address *peer, const struct status *s
     log_end(&l);
 }
 
-static void receive(struct receiver *r, int fd, const struct address *peer)
+static void receive(struct receiver *r, const struct listener_spec *listener, int fd, const struct address *peer)
 {
     const struct conf *conf = r->smtpd.conf;
     int64_t total_limit = conf->smtpd_concurrency_incoming, own_limit = conf->smtpd_concurrency_per_client;
@@ -70,7 +75,7 @@ static void receive(struct receiver *r, int fd, const struct address *peer)
     if (status_is_ok(&status)) {
         struct visitor *v = memory_new(sizeof *v);
 
-        *v = (struct visitor){r, fd, *peer};
+        *v = (struct visitor){r, listener, fd, *peer};
         if (thread_start(visit, v))
             return;
         memory_free(&v);
@@ -80,14 +85,14 @@ static void receive(struct receiver *r, int fd, const struct address *peer)
     clients_leave(r->clients, peer);
 }
 
-static void accept_from(struct receiver *r, int listener)
+static void accept_from(struct receiver *r, const struct listener_spec *spec, int listener)
 {
     for (int i = 0; i < ACCEPT_BURST; i++) {
         struct address peer;
         int fd = listener_accept(listener, &peer);
 
         if (fd >= 0) {
-            receive(r, fd, &peer);
+            receive(r, spec, fd, &peer);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
             log_message(LOG_LEVEL_ERROR, "accept", "cannot take a connection: %s", strerrordesc_np(errno));
             stop_wait(clock_now() + NO_DESCRIPTORS_PAUSE_MS);
@@ -96,6 +101,35 @@ static void accept_from(struct receiver *r, int listener)
             return;
         }
     }
+}
+
+static bool use_pairs(struct receiver *r, const struct tls_pairs *pairs, char *error, size_t size)
+{
+    if (!tls_server_use(r->smtpd.tls, pairs, error, size))
+        return false;
+    atomic_store(&r->smtpd.has_certificates, true);
+    return true;
+}
+
+/* The bundle comes checked; what is wrong with it now is between two versions of the program. */
+static void take_certificates(struct receiver *r)
+{
+    struct tls_pairs pairs = {0};
+    struct buf bundle = {.limit = TLS_BUNDLE_MAX};
+    char error[TLS_ERROR_SIZE] = "the parent's bundle is damaged";
+    int file = stop_take_file();
+
+    if (!file_read_fd(file, &bundle) || (bundle.length > 0 && !tls_files_parse(&pairs, buf_str(&bundle))))
+        log_message(LOG_LEVEL_ERROR, "certificates", "%s", error);
+    else if (bundle.length > 0 && !use_pairs(r, &pairs, error, sizeof error))
+        log_message(LOG_LEVEL_ERROR, "certificates", "%s", error);
+    else if (bundle.length > 0)
+        log_message(LOG_LEVEL_INFO, "certificates", "%zu in use", pairs.count);
+    if (bundle.data != NULL)
+        crypto_wipe(bundle.data, bundle.capacity);
+    buf_done(&bundle);
+    tls_files_done(&pairs);
+    close(file);
 }
 
 static enum stop_word serve(struct receiver *r, const int *listeners, size_t count)
@@ -111,12 +145,14 @@ static enum stop_word serve(struct receiver *r, const int *listeners, size_t cou
         if (p[count].revents != 0) {
             enum stop_word word = stop_hear();
 
-            if (word != STOP_NOTHING)
+            if (word == STOP_FILE)
+                take_certificates(r);
+            else if (word != STOP_NOTHING)
                 return word;
         }
         for (size_t i = 0; i < count; i++)
             if (p[i].revents != 0)
-                accept_from(r, listeners[i]);
+                accept_from(r, &r->specs.items[i], listeners[i]);
     }
 }
 
@@ -131,13 +167,37 @@ static void drain(struct receiver *r)
             return;
 }
 
+/* The parent has read the CAs of clients; when we may not, mail goes on without asking clients for certificates. */
+static struct tls_server *open_tls(const struct conf *conf, char *error, size_t size)
+{
+    struct tls_server *tls = tls_server_new(conf->tls_min_version, conf->tls_client_ca_file, error, size);
+
+    if (tls != NULL || conf->tls_client_ca_file[0] == '\0')
+        return tls;
+    log_message(LOG_LEVEL_ERROR, "client-certificates", "clients are not asked for certificates: %s (%s must be readable for TMAIL_USER)", error,
+                conf->tls_client_ca_file);
+    return tls_server_new(conf->tls_min_version, "", error, size);
+}
+
 static bool open_stores(struct receiver *r, char *error, size_t size)
 {
     if (!directory_open_sql(&r->directory, r->smtpd.conf->db_path, error, size))
         return false;
     r->smtpd.directory = &r->directory;
+    r->smtpd.tls = open_tls(r->smtpd.conf, error, size);
+    if (r->smtpd.tls == NULL)
+        return false;
     r->smtpd.committer = committer_open(r->smtpd.conf->store_source, r->smtpd.conf->store_min_free, error, size);
     return r->smtpd.committer != NULL;
+}
+
+static bool read_specs(struct receiver *r, size_t count)
+{
+    struct buf errors = {0};
+    bool ok = listeners_parse(&r->specs, str_of(r->smtpd.conf->smtpd_dsns), &r->arena, &errors) && r->specs.count == count;
+
+    buf_done(&errors);
+    return ok;
 }
 
 int smtpd_run(const struct conf *conf, const int *listeners, size_t count)
@@ -145,15 +205,19 @@ int smtpd_run(const struct conf *conf, const int *listeners, size_t count)
     /* Never freed: sessions that outlive the grace of a stop look at it until the process is gone. */
     struct receiver *r = memory_new(sizeof *r);
     enum stop_word word;
-    char error[1024];
+    char error[1024] = "the listeners do not fit the configuration";
 
     r->smtpd.conf = conf;
     r->clients = clients_new();
-    if (!open_stores(r, error, sizeof error)) {
+    if (!read_specs(r, count) || !open_stores(r, error, sizeof error)) {
         log_message(LOG_LEVEL_ERROR, "start", "%s", error);
         fprintf(stderr, "tmail: smtpd: %s\n", error);
         return 1;
     }
+    if (stop_hear() == STOP_FILE) /* what the parent said before we were there */
+        take_certificates(r);
+    r->smtpd.judge = judge_new(conf, &r->directory);
+    r->smtpd.guard = guard_new(conf->smtpd_auth_max_failures, conf->smtpd_auth_lock_time, conf->smtpd_auth_failure_delay);
     stop_ready();
     word = serve(r, listeners, count);
     for (size_t i = 0; i < count; i++)

@@ -19,9 +19,22 @@ void transaction_end(struct transaction **t)
 {
     if (*t == NULL)
         return;
+    field_scan_done(&(*t)->from);
     body_done(&(*t)->body);
     arena_done(&(*t)->arena);
     memory_free(t);
+}
+
+void transaction_complete(struct transaction *t, const char *me)
+{
+    t->completes = true;
+    completion_init(&t->completion, t->envelope.id, t->envelope.arrived, me);
+}
+
+void transaction_keep_from(struct transaction *t)
+{
+    t->keeps_from = true;
+    field_scan_init(&t->from, "from");
 }
 
 void transaction_begin_body(struct transaction *t, bool dots, bool normalize, const struct conf *conf, struct str trace)
@@ -41,15 +54,44 @@ bool transaction_is_too_big(const struct transaction *t)
     return t->size > t->max_size;
 }
 
+static void keep(void *context, struct str content)
+{
+    struct transaction *t = context;
+
+    body_append(&t->body, content);
+}
+
+/* What will be refused need not be kept. */
+static bool is_worth_keeping(const struct transaction *t)
+{
+    return t->reader.flaws == 0 && !transaction_is_too_big(t);
+}
+
 void transaction_take(void *context, struct str content)
 {
     struct transaction *t = context;
 
+    /* It would be read as a line of the field that we put on top: there is no header then. */
+    if (t->size == 0 && !t->completes && (str_starts(content, STR(" ")) || str_starts(content, STR("\t")))) {
+        header_scan(&t->header, STR("\r\n"));
+        keep(t, STR("\r\n"));
+    }
     t->size += (int64_t)content.length;
     header_scan(&t->header, content);
-    /* What will be refused need not be kept. */
-    if (t->reader.flaws == 0 && !transaction_is_too_big(t))
-        body_append(&t->body, content);
+    if (t->keeps_from)
+        field_scan(&t->from, content);
+    if (!is_worth_keeping(t))
+        return;
+    if (t->completes)
+        completion_take(&t->completion, content, keep, t);
+    else
+        keep(t, content);
+}
+
+void transaction_end_body(struct transaction *t)
+{
+    if (t->completes && is_worth_keeping(t))
+        completion_end(&t->completion, keep, t);
 }
 
 static struct status flaw_status(const struct transaction *t)

@@ -9,7 +9,9 @@
 
 #include "conf/conf.h"
 #include "message/body.h"
+#include "message/completion.h"
 #include "message/envelope.h"
+#include "message/field.h"
 #include "message/header.h"
 #include "smtp/data.h"
 
@@ -25,16 +27,25 @@ struct transaction {
     int64_t max_size, max_hops;
     struct data_reader reader;
     struct header_scan header;
+    bool completes; /* missing fields are added */
+    struct completion completion;
+    bool keeps_from; /* the From fields are kept */
+    struct field_scan from;
     struct body body;
 };
 
 struct transaction *transaction_begin(const struct conf *conf);
 void transaction_end(struct transaction **t);
 
+/* Before the content begins: what shall happen to it beside. */
+void transaction_complete(struct transaction *t, const char *me);
+void transaction_keep_from(struct transaction *t);
 /* The content begins: TRACE goes on top of it. */
 void transaction_begin_body(struct transaction *t, bool dots, bool normalize, const struct conf *conf, struct str trace);
 /* A data_sink; CONTEXT is the transaction. */
 void transaction_take(void *context, struct str content);
+/* The content is over. */
+void transaction_end_body(struct transaction *t);
 bool transaction_is_too_big(const struct transaction *t);
 /* 250 when nothing speaks against the whole content. */
 struct status transaction_verdict(const struct transaction *t);

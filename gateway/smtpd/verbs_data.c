@@ -1,17 +1,21 @@
 /* DATA and BDAT: a message's content, and what becomes of it. */
 #include "base/clock.h"
 #include "base/log.h"
+#include "message/mailboxes.h"
 #include "message/trace.h"
 #include "smtpd/verbs.h"
 
+#include <stdio.h>
+
 enum { READ_AHEAD = 64 << 10 };
 
-/* RFC 3848, RFC 6531 section 4.3. */
-static const char *protocol_of(const struct session *s)
+/* RFC 3848, RFC 6531 section 4.3: the name of the protocol says whether TLS was on and whether somebody had logged in. */
+static void name_protocol(const struct session *s, char *to, size_t size)
 {
-    if (s->transaction->smtputf8)
-        return "UTF8SMTP";
-    return s->extended ? "ESMTP" : "SMTP";
+    bool has_login = s->login[0] != '\0';
+    const char *base = s->transaction->smtputf8 ? "UTF8SMTP" : s->extended || s->has_tls || has_login ? "ESMTP" : "SMTP";
+
+    snprintf(to, size, "%s%s%s", base, s->has_tls ? "S" : "", has_login ? "A" : "");
 }
 
 static bool may_normalize(const struct session *s)
@@ -21,15 +25,32 @@ static bool may_normalize(const struct session *s)
     return s->smtpd->conf->smtpd_bare_newline == BARE_NEWLINE_NORMALIZE && d->relayip(d->self, &s->stream.peer) == ANSWER_YES;
 }
 
+static void put_trace(const struct session *s, struct buf *to)
+{
+    char protocol[16], tls[sizeof s->tls_info.version + sizeof s->tls_info.cipher + 64] = "";
+    const struct trace trace = {.client = &s->stream.peer, .me = s->smtpd->conf->me, .protocol = protocol, .tls = tls};
+
+    name_protocol(s, protocol, sizeof protocol);
+    if (s->has_tls)
+        snprintf(tls, sizeof tls, "using %s with cipher %s, client certificate %s", s->tls_info.version, s->tls_info.cipher,
+                 session_client_certificate(s));
+    trace_received(to, &s->transaction->envelope, &trace);
+}
+
 static void begin_body(struct session *s, bool dots)
 {
     struct transaction *t = s->transaction;
+    const struct conf *conf = s->smtpd->conf;
     struct buf trace = {0};
 
     t->envelope.id = queue_id_new();
     t->envelope.arrived = clock_wall();
-    trace_received(&trace, &t->envelope, &s->stream.peer, s->smtpd->conf->me, protocol_of(s));
-    transaction_begin_body(t, dots, may_normalize(s), s->smtpd->conf, buf_str(&trace));
+    put_trace(s, &trace);
+    if (s->listener->mode == LISTENER_SUBMISSION)
+        transaction_complete(t, conf->me);
+    if (s->login[0] != '\0' && conf->smtpd_sender_login != SENDER_LOGIN_OFF)
+        transaction_keep_from(t);
+    transaction_begin_body(t, dots, may_normalize(s), conf, buf_str(&trace));
     buf_done(&trace);
 }
 
@@ -56,19 +77,48 @@ static void log_queued(struct session *s, const char *id)
     log_text(&l, "client", s->client);
     log_text(&l, "helo", s->helo);
     log_str(&l, "sender", e->sender);
+    if (e->user.length > 0)
+        log_str(&l, "login", e->user);
     log_number(&l, "recipients", e->recipient_count);
     log_str(&l, "recipient", e->recipients->address);
     log_number(&l, "size", s->transaction->size);
     log_end(&l);
 }
 
+static struct status unreadable_from(const struct field_scan *from)
+{
+    return status_make(553, "5.7.1", from->count > 1 ? "More than one From field" : "The From field holds no list of addresses that can be read");
+}
+
+/* What people will see as the author must be the login's, too (TMAIL_SMTPD_SENDER_LOGIN). */
+static struct status check_from(struct session *s)
+{
+    struct transaction *t = s->transaction;
+    struct mailboxes list;
+    struct status status = status_ok();
+
+    if (!t->keeps_from || t->from.count == 0)
+        return status;
+    if (t->from.count > 1 || t->from.text.full || !mailboxes_read(&list, buf_str(&t->from.text), &t->arena)) {
+        status = unreadable_from(&t->from);
+        return session_refuse_sender(s, buf_str(&t->from.text), &status);
+    }
+    for (size_t i = 0; i < list.count && status_is_ok(&status); i++)
+        status = session_check_sender(s, &list.items[i], &t->arena);
+    return status;
+}
+
 /* The content is complete: judge it, make it durable, answer.  RFC 5321 section 6.1: a 250 means that we are responsible now. */
 static void finish(struct session *s, const char *verb)
 {
     struct transaction *t = s->transaction;
-    struct status status = transaction_verdict(t);
+    struct status status;
     char id[QUEUE_ID_SIZE];
 
+    transaction_end_body(t);
+    status = transaction_verdict(t);
+    if (status_is_ok(&status))
+        status = check_from(s);
     t->envelope.smtputf8 = t->smtputf8 && t->header.eight_bit;
     if (status_is_ok(&status))
         status = committer_put(s->smtpd->committer, &t->envelope, &t->body);

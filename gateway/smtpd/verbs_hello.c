@@ -39,6 +39,16 @@ void verb_helo(struct session *s, struct str argument)
     session_reply(s, 250, "", "%s", s->smtpd->conf->me);
 }
 
+static void offer_logins(struct session *s)
+{
+    struct buf list = {0};
+
+    auth_offer(s, &list);
+    if (list.length > 0)
+        session_reply_more(s, 250, "AUTH%s", buf_text(&list));
+    buf_done(&list);
+}
+
 void verb_ehlo(struct session *s, struct str argument)
 {
     const struct conf *conf = s->smtpd->conf;
@@ -54,6 +64,9 @@ void verb_ehlo(struct session *s, struct str argument)
     session_reply_more(s, 250, "CHUNKING");
     session_reply_more(s, 250, "SMTPUTF8");
     session_reply_more(s, 250, "DSN");
+    if (session_offers_tls(s))
+        session_reply_more(s, 250, "STARTTLS");
+    offer_logins(s);
     session_reply_more(s, 250, "LIMITS RCPTMAX=%lld", (long long)conf->smtp_max_rcpt);
     session_reply(s, 250, "", "HELP");
 }

@@ -1,5 +1,7 @@
 /* MAIL and RCPT. */
+#include "base/log.h"
 #include "policy/recipients.h"
+#include "policy/senders.h"
 #include "smtpd/verbs.h"
 
 /* The path behind KEYWORD ("FROM:"), and what follows it.  False when it was refused with CODE (RFC 3463: 5.1.7 sender, 5.1.3 recipient). */
@@ -53,6 +55,31 @@ static struct status check_sender(const struct session *s, const struct path *pa
     return status_ok();
 }
 
+struct status session_refuse_sender(const struct session *s, struct str sender, const struct status *status)
+{
+    struct log_line l;
+
+    if (s->smtpd->conf->smtpd_sender_login == SENDER_LOGIN_ENFORCE)
+        return *status;
+    log_begin(&l, LOG_LEVEL_WARNING, "sender-not-owned");
+    log_text(&l, "session", s->id);
+    log_text(&l, "login", s->login);
+    log_str(&l, "sender", sender);
+    log_status(&l, status);
+    log_end(&l);
+    return status_ok();
+}
+
+struct status session_check_sender(const struct session *s, const struct path *sender, struct arena *arena)
+{
+    struct status status;
+
+    if (s->smtpd->conf->smtpd_sender_login == SENDER_LOGIN_OFF || s->login[0] == '\0')
+        return status_ok();
+    status = policy_sender(s->smtpd->directory, str_of(s->login), sender, arena);
+    return status_is_permanent(&status) ? session_refuse_sender(s, sender->address, &status) : status;
+}
+
 static void fill_envelope(struct session *s, struct transaction *t, const struct path *path, const struct mail_params *params)
 {
     struct envelope *e = &t->envelope;
@@ -61,6 +88,7 @@ static void fill_envelope(struct session *s, struct transaction *t, const struct
     e->sender = path->address;
     e->sender_host = path->host;
     e->client = str_of(s->client);
+    e->user = str_of(s->login);
     e->helo = arena_str(&t->arena, str_of(s->helo)); /* as it is now: a later HELO ends the transaction */
     e->body = params->body;
     e->ret = params->ret;
@@ -81,6 +109,10 @@ void verb_mail(struct session *s, struct str argument)
         return;
     }
     s->follows_refusal = true; /* until it is taken */
+    if (s->listener->mode == LISTENER_SUBMISSION && s->login[0] == '\0') {
+        session_error(s, 530, "5.7.0", "Authentication required"); /* RFC 4954 section 6 */
+        return;
+    }
     t = transaction_begin(conf);
     if (!read_path(s, "MAIL", STR("FROM:"), &argument, conf->rfc_mailfrom_localpart_size ? PATH_LOCAL_MAX : 0, "5.1.7", &t->arena, &path)) {
         transaction_end(&t);
@@ -92,6 +124,8 @@ void verb_mail(struct session *s, struct str argument)
     } else {
         status = check_sender(s, &path, &params);
     }
+    if (status_is_ok(&status))
+        status = session_check_sender(s, &path, &t->arena);
     if (status_is_ok(&status)) {
         fill_envelope(s, t, &path, &params);
         s->transaction = t;
@@ -116,7 +150,8 @@ static bool has_room(struct session *s)
 
 static struct policy_verdict judge(struct session *s, struct path *path, struct arena *arena)
 {
-    struct policy_client client = {.address = &s->stream.peer};
+    const struct policy_client client = {
+        .address = &s->stream.peer, .login = str_of(s->login), .vouched = judge_vouches(s->smtpd->judge)};
     struct policy_verdict v = policy_recipient(s->smtpd->directory, &client, s->smtpd->conf->me, path);
 
     if (path_is_postmaster(path))

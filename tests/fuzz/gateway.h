@@ -20,6 +20,7 @@
 
 static const char gateway_settings[] = "TMAIL_ME=mx.example.org\nTMAIL_SMTPD_MAX_DATABYTES=4096\nTMAIL_SMTPD_MAX_COMMAND_LENGTH=512\nTMAIL_SMTP_MAX_RCPT=5\n"
                                        "TMAIL_SMTPD_MAX_HOPS=3\nTMAIL_SMTPD_MAX_ERRORS=50\nTMAIL_SMTPD_MAX_COMMANDS=300\nTMAIL_SMTPD_SERVER_TIMEOUT=10s\n"
+                                       "TMAIL_SMTPD_AUTH_PLAIN_TEXT=true\nTMAIL_SMTPD_AUTH_FAILURE_DELAY=0\nTMAIL_SMTPD_AUTH_MAX_FAILURES=0\nTMAIL_SMTPD_SENDER_LOGIN=enforce\n"
                                        "TMAIL_SMTPD_MAX_TEXT_LENGTH=2000\nTMAIL_SMTPD_CONCURRENCY_INCOMING=2\nTMAIL_TEMPDIR=/tmp\n";
 
 static enum answer gateway_rcpthost(void *self, struct str domain, struct rcpthost *host)
@@ -54,6 +55,33 @@ static enum answer gateway_routes(void *self, const struct route_question *quest
     return ANSWER_NO;
 }
 
+static enum answer gateway_check_password(void *self, struct str login, struct str password)
+{
+    (void)self;
+    return str_equal(login, STR("broken")) ? ANSWER_FAILED : str_equal(password, STR("secret")) ? ANSWER_YES : ANSWER_NO;
+}
+
+static enum answer gateway_keys(void *self, struct str login, struct sasl_keys *keys)
+{
+    (void)self;
+    *keys = (struct sasl_keys){.has_cram = true};
+    return str_equal(login, STR("broken")) ? ANSWER_FAILED : str_equal(login, STR("user")) ? ANSWER_YES : ANSWER_NO;
+}
+
+static enum answer gateway_user(void *self, struct str login, struct user *user)
+{
+    (void)self;
+    *user = (struct user){.relay = true, .active = true};
+    return str_equal(login, STR("nobody")) ? ANSWER_NO : ANSWER_YES;
+}
+
+static enum answer gateway_may_send_as(void *self, struct str login, struct str sender)
+{
+    (void)self;
+    (void)login;
+    return str_starts(sender, STR("broken")) ? ANSWER_FAILED : str_starts(sender, STR("own")) ? ANSWER_YES : ANSWER_NO;
+}
+
 static void gateway_close(void *self)
 {
     (void)self;
@@ -68,6 +96,8 @@ static struct {
     struct queue queue;
     struct db_query *messages, *recipients, *forget_messages, *forget_recipients;
 } gateway;
+
+static const struct listener_spec gateway_listener = {.mode = LISTENER_RELAY};
 
 static void gateway_clean_up(void)
 {
@@ -98,9 +128,12 @@ static void gateway_open(void)
         abort();
     }
     gateway.directory = (struct directory){.rcpthost = gateway_rcpthost, .recipient = gateway_recipient, .relayip = gateway_relayip,
-                                           .routes = gateway_routes, .close = gateway_close};
+                                           .routes = gateway_routes, .check_password = gateway_check_password, .keys = gateway_keys,
+                                           .user = gateway_user, .may_send_as = gateway_may_send_as, .close = gateway_close};
     gateway.smtpd = (struct smtpd){.conf = &gateway.conf, .directory = &gateway.directory,
                                    .committer = committer_open(gateway.folder, 0, error, sizeof error)};
+    gateway.smtpd.judge = judge_new(&gateway.conf, &gateway.directory);
+    gateway.smtpd.guard = guard_new(0, 1000, 0);
     if (gateway.smtpd.committer == NULL || !queue_open(&gateway.queue, gateway.folder, error, sizeof error)) {
         fprintf(stderr, "%s\n", error);
         abort();
@@ -183,7 +216,7 @@ static inline void gateway_session(struct str input)
     if (!address_parse(&client, STR("192.0.2.1")))
         abort();
     fd = wire_open(input, &other);
-    session_run(&gateway.smtpd, fd, &client);
+    session_run(&gateway.smtpd, &gateway_listener, fd, &client);
     wire_read(other, &said);
     close(other);
     fuzz_check(gateway_check_replies(buf_str(&said)) == gateway_check_queue());

@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     e.helo = helo;
     if (!address_parse(&client, STR("192.0.2.1")))
         abort();
-    trace_received(&field, &e, &client, "mx.example.org", "ESMTP");
+    trace_received(&field, &e, &(struct trace){.client = &client, .me = "mx.example.org", .protocol = "ESMTP", .tls = ""});
     check_field(buf_str(&field));
     check_line(helo);
     buf_done(&field);

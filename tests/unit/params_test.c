@@ -26,7 +26,8 @@ static void mail_parameters(void)
         {.text = "SMTPUTF8=", .code = 501}, {.text = "SMTPUTF8=yes", .code = 501}, {.text = "smtputf8 SMTPUTF8", .code = 501},
         {.text = "RET=NONE", .code = 501}, {.text = "RET", .code = 501}, {.text = "ENVID=", .code = 501}, {.text = "ENVID=a+2", .code = 501},
         {.text = "ENVID=a+2b", .code = 501}, {.text = "ENVID=a=b", .code = 501}, {.text = "ENVID=\xc3\xa4", .code = 501},
-        {.text = "AUTH=<>", .code = 555}, {.text = "NOTIFY=NEVER", .code = 555}, {.text = "ORCPT=rfc822;a", .code = 555}, {.text = "X", .code = 555},
+        {.text = "AUTH=<>", .code = 250}, {.text = "auth=e+3Dmc2@example.com", .code = 250}, {.text = "AUTH", .code = 501}, {.text = "AUTH=", .code = 501},
+        {.text = "AUTH=a=b", .code = 501}, {.text = "NOTIFY=NEVER", .code = 555}, {.text = "ORCPT=rfc822;a", .code = 555}, {.text = "X", .code = 555},
         {.text = "=", .code = 555}, {.text = "=1", .code = 555}, {.text = "SIZES=1", .code = 555}, {.text = "SIZ=1", .code = 555}, {.text = "SIZE\t=1", .code = 555},
         {.text = "SIZE=1\tBODY=7BIT", .code = 501}, {.text = "REQUIRETLS", .code = 555}, {.text = "HOLDFOR=1", .code = 555}, {.text = "BY=1;R", .code = 555},
     };

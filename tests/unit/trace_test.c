@@ -25,7 +25,7 @@ static void make_envelope(struct envelope *e, struct str helo, int recipients)
     }
 }
 
-static const char *write_field(struct str helo, const char *client, int recipients, const char *protocol)
+static const char *write_field_with(struct str helo, const char *client, int recipients, const char *protocol, const char *tls)
 {
     struct envelope e;
     struct address address;
@@ -33,9 +33,14 @@ static const char *write_field(struct str helo, const char *client, int recipien
     make_envelope(&e, helo, recipients);
     check(address_parse(&address, str_of(client)));
     buf_clear(&field);
-    trace_received(&field, &e, &address, "mx.example.org", protocol);
+    trace_received(&field, &e, &(struct trace){.client = &address, .me = "mx.example.org", .protocol = protocol, .tls = tls});
     arena_done(&arena);
     return buf_text(&field);
+}
+
+static const char *write_field(struct str helo, const char *client, int recipients, const char *protocol)
+{
+    return write_field_with(helo, client, recipients, protocol, "");
 }
 
 static void the_form_is_the_documented_one(void)
@@ -46,6 +51,9 @@ static void the_form_is_the_documented_one(void)
     check_text(write_field(STR("[IPv6:2001:db8::1]"), "2001:db8::1", 2, "UTF8SMTP"),
                "Received: from [IPv6:2001:db8::1] ([IPv6:2001:db8::1])\r\n\tby mx.example.org with UTF8SMTP id 0123456789abcdef;\r\n"
                "\tSat, 21 Nov 2026 12:00:00 +0000\r\n");
+    check_text(write_field_with(STR("client.example"), "192.0.2.1", 1, "ESMTPSA", "using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384, client certificate none"),
+               "Received: from client.example ([192.0.2.1])\r\n\t(using TLSv1.3 with cipher TLS_AES_256_GCM_SHA384, client certificate none)\r\n"
+               "\tby mx.example.org with ESMTPSA id 0123456789abcdef\r\n\tfor <user0@example.com>; Sat, 21 Nov 2026 12:00:00 +0000\r\n");
 }
 
 /* RFC 5322 section 2.2: a field starts at the margin, its other lines do not; no octet but printable ASCII, space, tab and CR LF pairs. */
@@ -141,7 +149,7 @@ static void lines_are_folded_between_their_words(void)
         check(envelope_add(&e, &path, &params));
         check(address_parse(&address, STR("2001:db8:1111:2222:3333:4444:5555:6666")));
         buf_clear(&field);
-        trace_received(&field, &e, &address, table[i].me, "ESMTP");
+        trace_received(&field, &e, &(struct trace){.client = &address, .me = table[i].me, .protocol = "ESMTP", .tls = ""});
         arena_done(&arena);
         for (size_t k = 0; k < field.length; k++)
             if (field.data[k] == '\n') {
@@ -165,7 +173,7 @@ static void recipients_stay_in_their_brackets(void)
     check(envelope_add(&e, &path, &params));
     check(address_parse(&address, STR("192.0.2.1")));
     buf_clear(&field);
-    trace_received(&field, &e, &address, "mx.example.org", "ESMTP");
+    trace_received(&field, &e, &(struct trace){.client = &address, .me = "mx.example.org", .protocol = "ESMTP", .tls = ""});
     check_has(buf_text(&field), "for <\"a> ; (b) \\\" x\"@example.com>;");
     arena_done(&arena);
 }
