@@ -4,6 +4,8 @@
 #include "base/memory.h"
 #include "base/stop.h"
 #include "deliverd/scheduler.h"
+#include "directory/route_secret.h"
+#include "net/http.h"
 
 #include <stdio.h>
 
@@ -15,13 +17,45 @@ struct deliverer {
     struct scheduler *scheduler;
 };
 
+/* What connections need for TLS and logins. */
+static bool open_means(struct deliverer *d, const struct conf *conf, char *error, size_t size)
+{
+    struct security_means *means = &d->context.means;
+
+    means->tls = tls_client_new(conf->tls_min_version, conf->tls_ca_file, error, size);
+    means->secrets = secrets_new(conf->secret_key_path);
+    means->tokens = tokens_new(conf->db_path, means->secrets, conf->tls_ca_file);
+    if (!http_start())
+        snprintf(error, size, "libcurl cannot be started");
+    else if (means->tls != NULL)
+        return true;
+    return false;
+}
+
+/* An earlier tmail kept passwords as they are.  Where they cannot be sealed now they serve as they are. */
+static void seal_passwords(const struct conf *conf, struct secrets *secrets)
+{
+    char error[1024];
+    size_t count = 0;
+    struct tables *t = tables_open(conf->db_path, error, sizeof error);
+    struct status s = t != NULL ? route_secret_seal_stored(t, secrets, &count) : status_make(451, "4.3.0", "%s", error);
+
+    tables_close(&t);
+    if (!status_is_ok(&s))
+        log_message(LOG_LEVEL_WARNING, "secrets", "passwords of routes stay in plain text in the database: %s", s.text);
+    else if (count > 0)
+        log_message(LOG_LEVEL_INFO, "secrets", "%zu passwords of routes were in plain text and are sealed now by %s", count, conf->secret_key_path);
+}
+
 static bool open_all(struct deliverer *d, const struct conf *conf, char *error, size_t size)
 {
     d->context.conf = conf;
     if (!local_ips_parse(&d->context.local, str_of(conf->deliverd_local_ips), &d->arena, error, size) ||
-        !directory_open_sql(&d->directory, conf->db_path, error, size))
+        !directory_open_sql(&d->directory, conf->db_path, error, size) || !open_means(d, conf, error, size))
         return false;
+    seal_passwords(conf, d->context.means.secrets);
     d->context.hosts = hosts_new(conf->deliverd_dead_host_time);
+    d->context.logins = hop_logins_new(conf->deliverd_dead_host_time);
     d->workers = workers_new(&d->context, error, size);
     if (d->workers != NULL)
         d->scheduler = scheduler_open(conf, &d->directory, d->workers, error, size);

@@ -30,13 +30,13 @@ struct hosts *hosts_new(int64_t remember_ms)
     return h;
 }
 
-static void make_key(const struct address *host, const struct address *local, unsigned char key[KEY_SIZE])
+static void make_key(const struct host *host, unsigned char key[KEY_SIZE])
 {
     memset(key, 0, KEY_SIZE);
-    address_bytes16(host, key);
-    if (local != NULL)
-        address_bytes16(local, key + 16);
-    memcpy(key + 32, &host->port, sizeof host->port);
+    address_bytes16(host->address, key);
+    if (host->local != NULL)
+        address_bytes16(host->local, key + 16);
+    memcpy(key + 32, &host->address->port, sizeof host->address->port);
 }
 
 static struct entry *slot_of(struct hosts *h, const unsigned char key[KEY_SIZE])
@@ -54,12 +54,12 @@ static struct entry *find(struct hosts *h, const unsigned char key[KEY_SIZE])
     return NULL;
 }
 
-void hosts_mark_dead(struct hosts *h, const struct address *host, const struct address *local, const struct status *why)
+void hosts_mark_dead(struct hosts *h, const struct host *host, const struct status *why)
 {
     unsigned char key[KEY_SIZE];
     struct entry *entry;
 
-    make_key(host, local, key);
+    make_key(host, key);
     lock_take(&h->lock);
     entry = find(h, key);
     if (entry == NULL) {
@@ -77,12 +77,12 @@ void hosts_mark_dead(struct hosts *h, const struct address *host, const struct a
     lock_release(&h->lock);
 }
 
-void hosts_mark_alive(struct hosts *h, const struct address *host, const struct address *local)
+void hosts_mark_alive(struct hosts *h, const struct host *host)
 {
     unsigned char key[KEY_SIZE];
     struct entry *entry;
 
-    make_key(host, local, key);
+    make_key(host, key);
     lock_take(&h->lock);
     entry = find(h, key);
     if (entry != NULL)
@@ -90,13 +90,13 @@ void hosts_mark_alive(struct hosts *h, const struct address *host, const struct 
     lock_release(&h->lock);
 }
 
-bool hosts_is_dead(struct hosts *h, const struct address *host, const struct address *local, int64_t flushed, struct status *why)
+bool hosts_is_dead(struct hosts *h, const struct host *host, int64_t flushed, struct status *why)
 {
     unsigned char key[KEY_SIZE];
     const struct entry *entry;
     bool dead;
 
-    make_key(host, local, key);
+    make_key(host, key);
     lock_take(&h->lock);
     entry = find(h, key);
     dead = entry != NULL && entry->died >= flushed;

@@ -14,10 +14,16 @@
 struct hosts;
 
 struct hosts *hosts_new(int64_t remember_ms);
-/* LOCAL is the source address, NULL: the system's choice. */
-void hosts_mark_dead(struct hosts *h, const struct address *host, const struct address *local, const struct status *why);
-void hosts_mark_alive(struct hosts *h, const struct address *host, const struct address *local);
+
+/* Who cannot be reached, and from where. */
+struct host {
+    const struct address *address;
+    const struct address *local; /* the source address; NULL: the system's choice */
+};
+
+void hosts_mark_dead(struct hosts *h, const struct host *host, const struct status *why);
+void hosts_mark_alive(struct hosts *h, const struct host *host);
 /* True when it is remembered as dead; *WHY is then the status of that time.  FLUSHED: clock_wall when an administrator asked, 0: never. */
-bool hosts_is_dead(struct hosts *h, const struct address *host, const struct address *local, int64_t flushed, struct status *why);
+bool hosts_is_dead(struct hosts *h, const struct host *host, int64_t flushed, struct status *why);
 
 #endif

@@ -81,6 +81,8 @@ void outcome_log(const struct envelope *e, const struct delivery *d)
     log_str(&l, "recipient", d->recipient.address);
     if (d->host[0] != '\0')
         log_text(&l, "host", d->host);
+    if (d->tls[0] != '\0')
+        log_text(&l, "tls", d->tls);
     log_number(&l, "attempts", d->attempts);
     log_number(&l, "age", (clock_wall() - e->arrived) / 1000);
     log_status(&l, &d->status);

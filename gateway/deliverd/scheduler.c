@@ -163,7 +163,7 @@ static enum claim_result open_job(struct scheduler *s, struct message *m, struct
     struct str key;
 
     route_take_turns(plan, s->turns++, arena);
-    key = route_hop_key(&plan->hops[0], arena);
+    key = str_of(plan->hops[0].key);
     switch (workers_reserve(s->workers, key, s->in_hand >= IN_HAND_MOST)) {
     case WORKERS_POOL_FULL:
         return CLAIM_BLOCKED;
@@ -376,7 +376,7 @@ static void start_claimed(struct scheduler *s)
 
     for (struct job *job = s->claimed; job != NULL; job = next) {
         next = job->next;
-        workers_submit(s->workers, route_hop_key(&job->plan.hops[0], &job->message->claimed->arena), job);
+        workers_submit(s->workers, str_of(job->plan.hops[0].key), job);
     }
     s->claimed = NULL;
 }
@@ -384,7 +384,7 @@ static void start_claimed(struct scheduler *s)
 static void drop_claimed(struct scheduler *s)
 {
     for (struct job *job = s->claimed; job != NULL; job = job->next)
-        workers_give_up(s->workers, route_hop_key(&job->plan.hops[0], &job->message->claimed->arena));
+        workers_give_up(s->workers, str_of(job->plan.hops[0].key));
     free_jobs(s, &s->claimed);
 }
 

@@ -21,9 +21,9 @@ bool claims_init(struct claims *c, struct queue *q)
         .delivered = db_prepare(db, "DELETE FROM recipient WHERE message = ? AND number = ?"),
         .forget = db_prepare(db, "DELETE FROM message WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM recipient WHERE message = ?1)"),
         .later = db_prepare(db, "UPDATE recipient SET state = 1, owner = NULL, crashes = 0, due = ?3, tried = ?4, host = ?5, code = ?6, enhanced = ?7, "
-                                "reason = ?8 WHERE message = ?1 AND number = ?2"),
+                                "reason = ?8, tls = ?9 WHERE message = ?1 AND number = ?2"),
         .failed = db_prepare(db, "UPDATE recipient SET state = 4, owner = NULL, due = ?3, tried = ?4, host = ?5, code = ?6, enhanced = ?7, "
-                                 "reason = ?8 WHERE message = ?1 AND number = ?2"),
+                                 "reason = ?8, tls = ?9 WHERE message = ?1 AND number = ?2"),
         .give_back = db_prepare(db, "UPDATE recipient SET state = 1, owner = NULL, attempts = attempts - 1 WHERE message = ?1 AND number = ?2"),
         .hold = db_prepare(db, "UPDATE recipient SET state = 3, owner = NULL, reason = ?2 WHERE message = ?1 AND state IN (1, 2)"),
         .give_back_all = db_prepare(db, "UPDATE recipient SET state = 1, owner = NULL WHERE state = 2 AND owner = ?"),
@@ -207,6 +207,7 @@ static bool settle(struct db_query *q, const struct delivery *d, int64_t now, in
     db_bind_int(q, 6, d->status.code);
     db_bind_optional(q, 7, str_trim(str_of(enhanced)));
     db_bind_str(q, 8, str_of(reason));
+    db_bind_optional(q, 9, str_of(d->tls));
     return db_execute(q);
 }
 

@@ -11,7 +11,7 @@
 #include "queue/owner.h"
 #include "queue/queue.h"
 
-enum { CLAIM_CRASHES_MAX = 3, CLAIM_CONTENT_MAX = 64 << 10, CLAIM_HOST_SIZE = 320 };
+enum { CLAIM_CRASHES_MAX = 3, CLAIM_CONTENT_MAX = 64 << 10, CLAIM_HOST_SIZE = 320, CLAIM_TLS_SIZE = 128 };
 
 struct claims {
     struct queue *queue;
@@ -35,6 +35,7 @@ struct delivery {
     bool left_over; /* the server wants it in a transaction of its own */
     enum outcome outcome;
     char host[CLAIM_HOST_SIZE]; /* next hop spoken to, NAME[ADDRESS]:PORT; "": none */
+    char tls[CLAIM_TLS_SIZE];   /* how: "TLSv1.3 TLS_AES_256_GCM_SHA384 verified", "none"; "": nobody was spoken to */
 };
 
 /* A message with those of its recipients that are due; envelope->recipients is not used. */

@@ -32,6 +32,7 @@ static void take_row(struct db_query *q, struct page *p)
         .enhanced = arena_str(arena, db_str(q, 11)),
         .reason = arena_str(arena, db_str(q, 12)),
         .code = (int)db_int(q, 13),
+        .tls = arena_str(arena, db_str(q, 15)),
     };
     p->message = db_int(q, 0);
     p->number = db_int(q, 14);
@@ -53,7 +54,7 @@ static bool read_page(struct db_query *query, int64_t message, struct page *p)
 bool manage_list(struct queue *q, int64_t message, queue_row_sink sink, void *context)
 {
     struct db_query *query = db_prepare(q->db, "SELECT m.id, m.sender, r.address, r.state, m.arrived, r.due, r.attempts, r.crashes, r.tried, m.size, "
-                                               "r.host, r.enhanced, r.reason, r.code, r.number FROM recipient r JOIN message m ON m.id = r.message "
+                                               "r.host, r.enhanced, r.reason, r.code, r.number, r.tls FROM recipient r JOIN message m ON m.id = r.message "
                                                "WHERE (r.message, r.number) > (?2, ?3) AND (?1 = 0 OR r.message = ?1) ORDER BY r.message, r.number "
                                                "LIMIT ?4");
     struct page *page = memory_new(sizeof *page);

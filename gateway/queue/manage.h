@@ -21,7 +21,7 @@ struct queue_row {
     int64_t crashes;
     int64_t tried; /* 0: never */
     int64_t size;
-    struct str host, enhanced, reason;
+    struct str host, enhanced, reason, tls;
     int code;
 };
 

@@ -35,17 +35,28 @@ static int64_t schema_version(struct queue *q)
     return query != NULL && db_finish(query) ? version : -1;
 }
 
-/* Two processes may come here at once: the second finds the tables of the first. */
-static bool create_tables(struct queue *q)
+static bool set_version(struct queue *q, int64_t version)
 {
     char sql[64];
-    bool ok = db_run(q->db, "BEGIN IMMEDIATE");
 
-    if (ok && schema_version(q) == 0) {
-        snprintf(sql, sizeof sql, "PRAGMA user_version=%d", QUEUE_SCHEMA_VERSION);
-        ok = db_run(q->db, queue_schema_sql) && db_run(q->db, sql);
-    }
-    if (ok)
+    snprintf(sql, sizeof sql, "PRAGMA user_version=%lld", (long long)version);
+    return db_run(q->db, sql);
+}
+
+static bool bring_up(struct queue *q, int64_t version)
+{
+    if (version == 0)
+        return db_run(q->db, queue_schema_sql) && set_version(q, QUEUE_SCHEMA_VERSION);
+    for (; version > 0 && version < QUEUE_SCHEMA_VERSION; version++)
+        if (!db_run(q->db, queue_upgrades[version]) || !set_version(q, version + 1))
+            return false;
+    return version == QUEUE_SCHEMA_VERSION;
+}
+
+/* Makes the tables, or those of an older version into ours.  Two processes may come here at once: the second finds the tables of the first. */
+static bool make_tables(struct queue *q)
+{
+    if (db_run(q->db, "BEGIN IMMEDIATE") && bring_up(q, schema_version(q)))
         return db_run(q->db, "COMMIT");
     db_run(q->db, "ROLLBACK");
     return false;
@@ -76,8 +87,8 @@ static bool open_tables(struct queue *q, const char *path, char *error, size_t e
     if (q->db == NULL)
         return false;
     version = schema_version(q);
-    if (version == 0)
-        version = create_tables(q) ? schema_version(q) : -1;
+    if (version >= 0 && version < QUEUE_SCHEMA_VERSION)
+        version = make_tables(q) ? schema_version(q) : -1;
     if (version > QUEUE_SCHEMA_VERSION)
         snprintf(error, error_size, "%s: made by a newer tmail (schema %d, this one knows %d)", path, (int)version, QUEUE_SCHEMA_VERSION);
     else if (version != QUEUE_SCHEMA_VERSION || !prepare(q))

@@ -1,5 +1,14 @@
 #include "queue/schema.h"
 
+#define QUEUE_VIEW \
+    "CREATE VIEW queue_list AS\n" \
+    "  SELECT printf('%016x', m.id) AS id, m.sender AS sender, r.address AS recipient,\n" \
+    "    CASE r.state WHEN 1 THEN 'scheduled' WHEN 2 THEN 'in-progress' WHEN 3 THEN 'held' ELSE 'failed' END AS status,\n" \
+    "    strftime('%Y-%m-%dT%H:%M:%SZ', m.arrived / 1000, 'unixepoch') AS added,\n" \
+    "    CASE r.state WHEN 1 THEN strftime('%Y-%m-%dT%H:%M:%SZ', r.due / 1000, 'unixepoch') END AS next,\n" \
+    "    r.attempts AS attempts, r.code AS code, r.enhanced AS enhanced, r.reason AS reason, r.host AS host, r.tls AS tls, m.size AS size\n" \
+    "  FROM message m JOIN recipient r ON r.message = m.id;\n"
+
 /* The content is the last column, so that reading the others of a large message touches none of its pages.  Recipients are stored next to each other
  * by message, so they need no index for that; the one index holds what is scheduled and nothing else, by destination and time, which is how
  * the scheduler asks.  Times are milliseconds since 1970. */
@@ -38,13 +47,14 @@ const char queue_schema_sql[] =
     "  code INTEGER,                    -- SMTP reply code it ended with\n"
     "  enhanced TEXT,                   -- RFC 3463 code\n"
     "  reason TEXT,                     -- the text of the reply, or what went wrong\n"
+    "  tls TEXT,                        -- how the last attempt's connection was protected\n"
     "  PRIMARY KEY (message, number)\n"
     ") WITHOUT ROWID;\n"
     "CREATE INDEX recipient_due ON recipient (domain, due) WHERE state = 1;\n"
-    "CREATE VIEW queue_list AS\n"
-    "  SELECT printf('%016x', m.id) AS id, m.sender AS sender, r.address AS recipient,\n"
-    "    CASE r.state WHEN 1 THEN 'scheduled' WHEN 2 THEN 'in-progress' WHEN 3 THEN 'held' ELSE 'failed' END AS status,\n"
-    "    strftime('%Y-%m-%dT%H:%M:%SZ', m.arrived / 1000, 'unixepoch') AS added,\n"
-    "    CASE r.state WHEN 1 THEN strftime('%Y-%m-%dT%H:%M:%SZ', r.due / 1000, 'unixepoch') END AS next,\n"
-    "    r.attempts AS attempts, r.code AS code, r.enhanced AS enhanced, r.reason AS reason, r.host AS host, m.size AS size\n"
-    "  FROM message m JOIN recipient r ON r.message = m.id;\n";
+    QUEUE_VIEW;
+
+/* From version 1, which did not keep `tls`. */
+const char *const queue_upgrades[QUEUE_SCHEMA_VERSION] = {
+    [1] = "ALTER TABLE recipient ADD COLUMN tls TEXT;\n"
+          "DROP VIEW queue_list;\n" QUEUE_VIEW,
+};

@@ -6,8 +6,10 @@
 #ifndef QUEUE_SCHEMA_H
 #define QUEUE_SCHEMA_H
 
-enum { QUEUE_SCHEMA_VERSION = 1 };
+enum { QUEUE_SCHEMA_VERSION = 2 };
 
 extern const char queue_schema_sql[];
+/* By the version that is found: what brings it to the next. */
+extern const char *const queue_upgrades[QUEUE_SCHEMA_VERSION];
 
 #endif

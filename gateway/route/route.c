@@ -1,41 +1,64 @@
 #include "route/route.h"
 
-#include <stdio.h>
 #include <string.h>
 
-static struct str format_key(const char *host, int port, const char *local, struct arena *arena)
+static const char *or_empty(const char *text)
 {
-    size_t size = strlen(host) + strlen(local) + 16;
-    char *text = arena_new(arena, size);
-
-    return (struct str){text, (size_t)snprintf(text, size, "%s:%d,%s", host, port, local)};
+    return text != NULL ? text : "";
 }
 
-struct str route_hop_key(const struct hop *hop, struct arena *arena)
+/* Each part with its length: no two hops have one key because of what stands in a login. */
+static void add_part(struct buf *key, const char *part)
 {
-    return format_key(hop->host, hop->port, hop->local_text, arena);
+    buf_print(key, "%zu:%s,", strlen(or_empty(part)), or_empty(part));
 }
 
-/* What this version cannot carry out is not done by half: the mail waits and says why. */
-static struct status check_route(const struct route *r)
+static const char *make_key(const struct route *r, struct arena *arena)
+{
+    const char *const parts[] = {r->remote_host, r->local_ips, r->tls, r->oauth, r->login, r->password};
+    struct buf key = {0};
+    const char *text;
+
+    buf_print(&key, "%d,", r->remote_port);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        add_part(&key, parts[i]);
+    text = arena_text(arena, buf_str(&key));
+    buf_done(&key);
+    return text;
+}
+
+/* What this version cannot carry out, or what must not be done, is not done by half: the mail waits and says why. */
+static struct status check_route(const struct route *r, const struct hop *hop)
 {
     if (strcmp(r->remote_host, "mx") == 0)
         return status_make(451, "4.4.4", "no MX lookup yet (route %lld)", (long long)r->id);
-    if (r->login != NULL)
-        return status_make(451, "4.7.0", "route %lld needs a login, which this version cannot give", (long long)r->id);
+    if (r->tls != NULL && !hop->has_tls_rule)
+        return status_make(451, "4.3.5", "route %lld has an unknown TLS rule (expected %s)", (long long)r->id, TLS_RULE_EXPECTED);
+    if (r->login != NULL && hop->has_tls_rule && hop->tls_rule.policy == TLS_NONE)
+        return status_make(451, "4.3.5", "route %lld has a login and the TLS rule none: a login is not sent in plain text", (long long)r->id);
+    if ((r->login != NULL) != (r->password != NULL || r->oauth != NULL))
+        return status_make(451, "4.3.5", "route %lld needs both a login and its password or OAuth client, or neither", (long long)r->id);
+    if (r->remote_port < 1 || r->remote_port > 65535)
+        return status_make(451, "4.3.5", "route %lld has a bad port", (long long)r->id);
     return status_ok();
 }
 
 static struct status take_route(struct hop *hop, const struct route *r, struct arena *arena)
 {
     char error[LOCAL_IPS_ERROR_SIZE];
-    struct status status = check_route(r);
+    struct status status;
 
     *hop = (struct hop){.route = r->id,
                         .host = r->remote_host,
                         .port = r->remote_port,
                         .priority = r->priority,
-                        .local_text = r->local_ips != NULL ? r->local_ips : ""};
+                        .local_text = or_empty(r->local_ips),
+                        .login = r->login,
+                        .password = r->password,
+                        .oauth = r->oauth,
+                        .key = make_key(r, arena)};
+    hop->has_tls_rule = r->tls != NULL && tls_rule_parse(&hop->tls_rule, str_of(r->tls));
+    status = check_route(r, hop);
     if (status_is_ok(&status) && hop->local_text[0] != '\0' && !local_ips_parse(&hop->local, str_of(hop->local_text), arena, error, sizeof error))
         status = status_make(451, "4.3.5", "route %lld: %s", (long long)r->id, error);
     return status;

@@ -10,6 +10,7 @@
 
 #include "base/status.h"
 #include "conf/local_ips.h"
+#include "conf/tls_policy.h"
 #include "directory/directory.h"
 #include "message/envelope.h"
 
@@ -20,6 +21,12 @@ struct hop {
     int priority;
     const char *local_text; /* as written; "": the configuration's */
     struct local_ips local; /* count 0: the configuration's */
+    bool has_tls_rule;
+    struct tls_rule tls_rule;
+    const char *login;    /* NULL: none */
+    const char *password; /* as it is stored (directory/secrets.h); NULL: none */
+    const char *oauth;    /* name of the client whose tokens log in; NULL: none */
+    const char *key;      /* what connections are shared by: all of the above but route and priority */
 };
 
 struct route_plan {
@@ -32,7 +39,4 @@ struct route_plan {
 void route_find(struct route_plan *plan, const struct directory *d, const struct envelope *e, struct str domain, struct arena *arena);
 /* Puts equal priorities in the order of this TURN; a route that stands twice comes first twice as often. */
 void route_take_turns(struct route_plan *plan, uint64_t turn, struct arena *arena);
-/* "host:port" and the source addresses: what connections are shared by. */
-struct str route_hop_key(const struct hop *hop, struct arena *arena);
-
 #endif

@@ -14,53 +14,6 @@ void client_init(struct client *c, const struct stream *stream, int64_t timeout)
     *c = (struct client){.stream = *stream, .timeout = timeout};
 }
 
-static const struct {
-    const char *keyword;
-    unsigned extension;
-} extensions[] = {{"PIPELINING", CLIENT_PIPELINING}, {"SIZE", CLIENT_SIZE},         {"8BITMIME", CLIENT_8BITMIME},
-                  {"CHUNKING", CLIENT_CHUNKING},     {"SMTPUTF8", CLIENT_SMTPUTF8}, {"DSN", CLIENT_DSN}};
-
-static void take_extension(void *context, struct str text)
-{
-    struct client *c = context;
-    size_t space = str_find(text, ' ', 0);
-    struct str keyword = str_part(text, 0, space);
-
-    if (!c->introduced) {
-        c->introduced = true; /* RFC 5321 section 4.1.1.1: the first line is the server's name and greeting */
-        return;
-    }
-    for (size_t i = 0; i < sizeof extensions / sizeof extensions[0]; i++)
-        if (str_equal_nocase(keyword, str_of(extensions[i].keyword)))
-            c->extensions |= extensions[i].extension;
-    if (str_equal_nocase(keyword, STR("SIZE")))
-        str_number(str_trim(str_from(text, space)), INT64_MAX, &c->size_limit);
-}
-
-/* Of all positive replies only CODE means yes. */
-static struct status only(struct status s, int code, const char *to)
-{
-    return !status_is_ok(&s) || s.code == code ? s : status_make(451, "4.5.0", "Unexpected reply %d to %s", s.code, to);
-}
-
-struct status client_greet(struct client *c, const char *me)
-{
-    struct status s;
-
-    c->expected = 1; /* the banner */
-    s = only(dialogue_command(c, "connect"), 220, "connect");
-    if (c->broken || !status_is_ok(&s))
-        return s;
-    dialogue_put(c, "EHLO %s", me);
-    s = only(dialogue_read(c, "EHLO", c->timeout, take_extension, c), 250, "EHLO");
-    if (c->broken || !status_is_permanent(&s))
-        return s;
-    c->extensions = 0;
-    c->size_limit = 0;
-    dialogue_put(c, "HELO %s", me);
-    return only(dialogue_command(c, "HELO"), 250, "HELO");
-}
-
 static bool offers(const struct client *c, enum client_extension extension)
 {
     return (c->extensions & (unsigned)extension) != 0;
@@ -104,6 +57,8 @@ static void put_mail(struct client *c, const struct client_message *m, const cha
         length += (size_t)snprintf(params + length, sizeof params - length, " BODY=8BITMIME");
     if (needs_smtputf8(m) && offers(c, CLIENT_SMTPUTF8))
         length += (size_t)snprintf(params + length, sizeof params - length, " SMTPUTF8");
+    if (c->logged_in) /* RFC 4954 section 5: we vouch for nobody */
+        length += (size_t)snprintf(params + length, sizeof params - length, " AUTH=<>");
     if (offers(c, CLIENT_DSN) && e->ret != RET_NONE)
         length += (size_t)snprintf(params + length, sizeof params - length, " RET=%s", e->ret == RET_FULL ? "FULL" : "HDRS");
     if (offers(c, CLIENT_DSN) && e->envid.length > 0)
@@ -122,6 +77,16 @@ static void put_rcpt(struct client *c, const struct recipient *r, const char *ad
     if (offers(c, CLIENT_DSN) && r->orcpt.length > 0)
         snprintf(params + length, sizeof params - length, " ORCPT=%.*s", STR_ARG(r->orcpt));
     dialogue_put(c, "RCPT TO:<%s>%s", address, params);
+}
+
+/* What it says of us says nothing of the mail (RFC 4954 section 6, RFC 3207 section 4): others may be welcome, or we are later. */
+static void mind_welcome(struct client *c, struct status *s)
+{
+    if (s->code != 530 && s->code != 534 && s->code != 535 && s->code != 538)
+        return;
+    s->code = 454;
+    s->class = 4;
+    c->unwelcome = true;
 }
 
 static void settle_open(struct client_message *m, const struct status *s)
@@ -150,15 +115,21 @@ static bool refuse_early(struct client *c, struct client_message *m, char *sende
     else if (c->size_limit > 0 && (uint64_t)m->size > c->size_limit)
         s = status_make(552, "5.3.4", "The message has %lld octets, the next hop takes %llu", (long long)m->size,
                         (unsigned long long)c->size_limit);
-    if (s.code != 0)
-        settle_open(m, &s);
-    return s.code != 0;
+    if (s.code == 0)
+        return false;
+    if (c->weakened) { /* under TLS it might offer more */
+        s.code = 454;
+        s.class = 4;
+    }
+    settle_open(m, &s);
+    return true;
 }
 
 static void take_rcpt_reply(struct client *c, struct client_recipient *r)
 {
     struct status s = dialogue_command(c, "RCPT");
 
+    mind_welcome(c, &s);
     r->accepted = s.code == 250 || s.code == 251 || s.code == 252;
     /* RFC 5321 section 4.5.3.1.10: 552 once meant "too many recipients"; a full mailbox says X.2.2. */
     if (s.code == 552 && s.subject != 2) {
@@ -198,6 +169,7 @@ static struct status take_mail_reply(struct client *c)
 {
     struct status s = dialogue_command(c, "MAIL");
 
+    mind_welcome(c, &s);
     if (s.code >= 300 && s.code < 400)
         s = status_make(451, "4.5.0", "Unexpected reply %d to MAIL", s.code);
     return s;
@@ -357,6 +329,7 @@ static struct status send_content(struct client *c, const struct client_message 
         return send_data(c, m);
     if (!c->broken && status_is_ok(&s))
         return dialogue_give_up(c, status_make(451, "4.5.0", "Unexpected reply %d to DATA", s.code));
+    mind_welcome(c, &s);
     return s;
 }
 
@@ -366,7 +339,7 @@ void client_send(struct client *c, struct client_message *m)
     bool data_sent, enveloped;
     struct status s;
 
-    c->answered = false;
+    c->answered = c->unwelcome = false;
     c->stream.deadline = clock_now() + c->timeout;
     for (size_t i = 0; i < m->count; i++) {
         m->recipients[i].status = (struct status){0};
@@ -396,6 +369,9 @@ void client_send(struct client *c, struct client_message *m)
     }
     settle_open(m, &s);
     c->messages++;
+    /* Some have been taken: that it wants TLS of the others is no reason to say all again elsewhere. */
+    for (size_t i = 0; i < m->count; i++)
+        c->unwelcome = c->unwelcome && !status_is_ok(&m->recipients[i].status) && !status_is_permanent(&m->recipients[i].status);
 }
 
 void client_close(struct client *c)

@@ -1,19 +1,24 @@
 /*
- * client - the dialogue with a next hop: greeting, transactions, goodbye (RFC 5321 sections 3 and 4.5.3.2).
+ * client - the dialogue with a next hop: greeting, TLS and login, transactions, goodbye (RFC 5321 sections 3 and 4.5.3.2).
  *
- * A struct client is one connection.  client_greet reads the banner and says EHLO, or HELO to those who know nothing else.  client_send carries one
+ * A struct client is one connection.  client_greet reads the banner, says EHLO, or HELO to those who know nothing else, turns on TLS (RFC 3207, RFC 8314) and logs
+ * in (RFC 4954) as struct client_security wants it, or says why that cannot be: it never settles for less.  Nothing that was said before TLS
+ * counts after it, and no login is sent without TLS.  client_send carries one
  * message to any number of recipients and leaves a status with each; it uses PIPELINING, SIZE, 8BITMIME, CHUNKING, SMTPUTF8 and DSN as the server
  * offers them.  Every command has `timeout`; the final reply twice that.  Replies are read within bounds (reply.h).  What a
  * server says is hostile input like any other.
  *
+ * A server that wants TLS or a login when mail comes says nothing about the mail: that is temporary, and the client is then `unwelcome` and broken.
  * After a fault, a malformed reply or a 421 the client is `broken`: send nothing more, close it.  One thread at a time.
  */
 #ifndef TRANSFER_CLIENT_H
 #define TRANSFER_CLIENT_H
 
+#include "conf/tls_policy.h"
 #include "message/body.h"
 #include "message/envelope.h"
 #include "net/stream.h"
+#include "net/tls.h"
 
 enum client_extension {
     CLIENT_PIPELINING = 1,
@@ -22,6 +27,21 @@ enum client_extension {
     CLIENT_CHUNKING = 8,
     CLIENT_SMTPUTF8 = 16,
     CLIENT_DSN = 32,
+    CLIENT_STARTTLS = 64,
+};
+
+/* How a connection is to be protected, and who logs in; borrowed until client_greet returns. */
+struct client_security {
+    struct tls_client *tls;
+    const char *host;      /* the next hop's name or address, as configured: for SNI and for the certificate */
+    enum tls_policy policy;
+    bool from_first_byte;
+    bool verify;           /* the certificate */
+    bool plain_after;      /* a STARTTLS that the server refuses may be done without */
+    bool weakened;         /* TLS has failed before */
+    struct str login;      /* empty: none */
+    struct str secret;     /* the password, or the token */
+    bool oauth;            /* it is a token */
 };
 
 struct client {
@@ -29,6 +49,15 @@ struct client {
     int64_t timeout; /* ms per command */
     bool introduced; /* the first line of the answer to EHLO has been seen */
     unsigned extensions;
+    unsigned mechanisms; /* offered for AUTH, 1 << enum sasl_mechanism */
+    bool has_tls, logged_in;
+    bool tls_failed;     /* why it is broken: TLS, which the server did offer */
+    bool weakened;       /* it goes on in plain text because TLS failed: what it refuses it may take from others */
+    bool tried_login;
+    bool login_refused;  /* 535 and its like */
+    bool masked;         /* what is said now may repeat a secret: the log does not show it */
+    bool unwelcome;      /* it wants TLS or a login before it takes any mail (530, 534, 535, 538) */
+    struct tls_info tls_info;
     uint64_t size_limit; /* 0: none */
     int expected; /* replies to what was said that have not been read */
     bool broken;
@@ -57,7 +86,7 @@ struct client_message {
 /* Takes a connected STREAM. */
 void client_init(struct client *c, const struct stream *stream, int64_t timeout);
 /* 2xx when the server is ready for mail. */
-struct status client_greet(struct client *c, const char *me);
+struct status client_greet(struct client *c, const char *me, const struct client_security *security);
 /* Leaves a status with every recipient. */
 void client_send(struct client *c, struct client_message *m);
 /* QUIT if the server still listens, then close. */

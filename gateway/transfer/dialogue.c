@@ -29,17 +29,29 @@ struct status dialogue_give_up(struct client *c, struct status why)
 
 bool dialogue_is_in_step(struct client *c)
 {
-    char byte;
-    ssize_t n;
-
     if (c->broken || c->expected > 0)
         return !c->broken;
-    n = stream_input(&c->stream).length > 0 ? 1 : recv(c->stream.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (n < 0)
+    switch (stream_look(&c->stream)) {
+    case STREAM_QUIET:
         return true;
-    dialogue_give_up(c, n == 0 ? status_make(451, "4.4.2", "The server has closed the connection")
-                               : status_make(451, "4.5.0", "The server said something that it was not asked"));
+    case STREAM_SAYS:
+        dialogue_give_up(c, status_make(451, "4.5.0", "The server said something that it was not asked"));
+        break;
+    case STREAM_GONE:
+        dialogue_give_up(c, status_make(451, "4.4.2", "The server has closed the connection"));
+        break;
+    }
     return false;
+}
+
+void dialogue_put_secret(struct client *c, struct str line, const char *shown)
+{
+    if (!dialogue_is_in_step(c))
+        return;
+    c->expected++;
+    log_dialogue(c, "out", shown);
+    stream_put(&c->stream, line);
+    stream_put(&c->stream, STR("\r\n"));
 }
 
 void dialogue_put(struct client *c, const char *format, ...)
@@ -101,7 +113,7 @@ struct status dialogue_read(struct client *c, const char *to, int64_t timeout, r
     stream_flush(&c->stream);
     result = reply_read(&c->stream, &s, each, context);
     if (result == REPLY_READ) {
-        snprintf(text, sizeof text, "%d %s", s.code, s.text);
+        snprintf(text, sizeof text, "%d %s", s.code, c->masked ? "(words of the login, not shown)" : s.text);
         log_dialogue(c, "in", text);
         c->answered = c->answered || s.code != 421;
         complete_enhanced(&s);

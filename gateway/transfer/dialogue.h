@@ -17,6 +17,8 @@ struct status dialogue_give_up(struct client *c, struct status why);
 bool dialogue_is_in_step(struct client *c);
 /* A line without its end; it goes out with the next wait for a reply. */
 void dialogue_put(struct client *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same of any length; the log shows SHOWN in its place. */
+void dialogue_put_secret(struct client *c, struct str line, const char *shown);
 /* The reply to what is called TO in messages; EACH (or NULL) sees its lines. */
 struct status dialogue_read(struct client *c, const char *to, int64_t timeout, reply_line each, void *context);
 /* The same under the client's own timeout. */

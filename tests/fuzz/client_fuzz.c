@@ -19,6 +19,8 @@ static void check_said(struct str said, bool flawed)
     fuzz_check(!str_has(said, '\0'));
 }
 
+static const struct client_security plain = {.host = "y.example", .policy = TLS_NONE};
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct recipient recipients[RECIPIENTS];
@@ -48,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     wire_stream(&s, fuzz_input(data + 1, size - 1), &other);
     client_init(&c, &s, 5000);
-    status = client_greet(&c, "me.example");
+    status = client_greet(&c, "me.example", &plain);
     fuzz_check(!str_has_control(str_of(status.text)) && status.code != 0);
     for (int round = 0; round < 3 && !c.broken && status_is_ok(&status); round++) {
         client_send(&c, &message);

@@ -108,9 +108,11 @@ static void prepare(const char *content, size_t count)
                                               .size = (int64_t)strlen(content)};
 }
 
+static const struct client_security plain = {.host = "y.example", .policy = TLS_NONE};
+
 static void greeted(struct client *c)
 {
-    struct status s = client_greet(c, "me.example");
+    struct status s = client_greet(c, "me.example", &plain);
 
     if (!check(status_is_ok(&s)))
         printf("#   %d %s\n", s.code, s.text);
@@ -130,7 +132,7 @@ static void extensions_are_learned(void)
         {"250 y.example\r\n", 0, 0},
         {"250-y.example greets you\r\n250-size 1000\r\n250-PIPELINING\r\n250 Dsn\r\n", CLIENT_SIZE | CLIENT_PIPELINING | CLIENT_DSN, 1000},
         {"250-y.example\r\n250-SIZE\r\n250-8BITMIME\r\n250-CHUNKING\r\n250 SMTPUTF8\r\n", CLIENT_SIZE | CLIENT_8BITMIME | CLIENT_CHUNKING | CLIENT_SMTPUTF8, 0},
-        {"250-y.example\r\n250-SIZE 0\r\n250-XPIPELINING\r\n250-DSNX\r\n250-AUTH PIPELINING\r\n250 STARTTLS\r\n", CLIENT_SIZE, 0},
+        {"250-y.example\r\n250-SIZE 0\r\n250-XPIPELINING\r\n250-DSNX\r\n250-AUTH PIPELINING\r\n250 STARTTLS\r\n", CLIENT_SIZE | CLIENT_STARTTLS, 0},
         {"250-y.example\r\n250-SIZE 99999999999999999999999\r\n250 SIZE=1000\r\n", CLIENT_SIZE, 0},
         {"250-PIPELINING\r\n250 DSN\r\n", CLIENT_DSN, 0}, /* RFC 5321 section 4.1.1.1: the first line is the server's name */
     };
@@ -182,7 +184,7 @@ static void unfriendly_greetings_end_it(void)
         struct status s;
 
         START(&c, table[i].steps);
-        s = client_greet(&c, "me.example");
+        s = client_greet(&c, "me.example", &plain);
         if (check_number(s.code / 100, table[i].class) + check(c.broken == table[i].broken) < 2)
             printf("#   row %zu: %d %s\n", i, s.code, s.text);
         finish(&c);
@@ -199,7 +201,7 @@ static void a_silent_server_is_left(void)
 
     START(&c, steps);
     c.timeout = 50;
-    s = client_greet(&c, "me.example");
+    s = client_greet(&c, "me.example", &plain);
     check(status_is_temporary(&s) && c.broken);
     check_number(s.class * 100 + s.subject * 10 + s.detail, 441);
     check(clock_now() < before + 2000);
@@ -207,6 +209,34 @@ static void a_silent_server_is_left(void)
 }
 
 /* ---- transactions ---- */
+
+/* That it wants TLS or a login before it takes mail says nothing of the mail: it waits, and others may be asked. */
+static void a_server_that_wants_more_first_refuses_no_mail(void)
+{
+    static const int codes[] = {530, 534, 535, 538};
+
+    for (size_t i = 0; i < TEST_COUNT(codes); i++) {
+        char at_mail[80], at_rcpt[80], at_data[80];
+        struct client c;
+
+        snprintf(at_mail, sizeof at_mail, "%d 5.7.0 first\r\n503 no\r\n503 no\r\n", codes[i]);
+        snprintf(at_rcpt, sizeof at_rcpt, "250 ok\r\n%d 5.7.0 first\r\n503 no\r\n", codes[i]);
+        snprintf(at_data, sizeof at_data, "250 ok\r\n250 ok\r\n%d 5.7.0 first\r\n", codes[i]);
+        for (int place = 0; place < 3; place++) {
+            const char *const replies[] = {at_mail, at_rcpt, at_data};
+            const struct step steps[] = {{"", "220 y\r\n"}, {"EHLO", hello}, {"DATA\r\n", replies[place]}, {"RSET", "250 ok\r\n"}, {"QUIT", "221 bye\r\n"}};
+
+            START(&c, steps);
+            greeted(&c);
+            prepare("a\r\n", 1);
+            client_send(&c, &sending.message);
+            if (check_number(sending.outcomes[0].status.code, 454) + check(c.unwelcome) < 2)
+                printf("#   %d at %d: %s\n", codes[i], place, sending.outcomes[0].status.text);
+            finish(&c);
+        }
+    }
+}
+
 
 static void one_command_at_a_time(void)
 {
@@ -600,6 +630,7 @@ static const struct test_case cases[] = {
     TEST_CASE(helo_is_for_those_who_know_no_ehlo),
     TEST_CASE(unfriendly_greetings_end_it),
     TEST_CASE(a_silent_server_is_left),
+    TEST_CASE(a_server_that_wants_more_first_refuses_no_mail),
     TEST_CASE(one_command_at_a_time),
     TEST_CASE(all_at_once_where_offered),
     TEST_CASE(parameters_are_not_sent_to_those_who_did_not_offer_them),

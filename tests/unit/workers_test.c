@@ -32,7 +32,8 @@ static bool sink_line(int fd, struct buf *input, char *line, size_t size)
             size_t length = (size_t)(lf - input->data) + 1;
 
             snprintf(line, size, "%.*s", (int)length, input->data);
-            buf_drop(input, length);
+            memmove(input->data, input->data + length, input->length - length);
+            input->length -= length;
             return true;
         }
         n = recv(fd, piece, sizeof piece, 0);
@@ -111,9 +112,7 @@ static void sink_open(void)
 {
     lock_init(&sink.lock);
     signal_init(&sink.changed);
-    check(address_parse_port(&sink.address, STR("127.0.0.1:0")));
-    sink.listener = listener_bind(&sink.address);
-    check(sink.listener >= 0 && listener_address(sink.listener, &sink.address));
+    sink.listener = listen_at_free_port(&sink.address);
     check(thread_start(sink_accept, NULL));
 }
 
@@ -163,6 +162,15 @@ struct errand {
     struct hop hops[2];
 };
 
+static struct hop make_hop(struct errand *e, int64_t route, const char *host, int port)
+{
+    char key[CLAIM_HOST_SIZE];
+
+    snprintf(key, sizeof key, "%s:%d", host, port);
+    return (struct hop){.route = route, .host = host, .port = port, .local_text = "", .key = arena_text(&e->claimed.arena, str_of(key)),
+                        .has_tls_rule = true, .tls_rule = {TLS_NONE, false}};
+}
+
 /* A job of one recipient for the sink, by HOST first if there is one. */
 static struct str prepare(struct errand *e, const char *host, int port)
 {
@@ -181,12 +189,12 @@ static struct str prepare(struct errand *e, const char *host, int port)
     e->delivery.recipient.domain = STR("y.example");
     e->message = (struct message){.claimed = &e->claimed, .jobs = 1};
     if (host != NULL)
-        e->hops[count++] = (struct hop){.route = 1, .host = host, .port = port, .local_text = ""};
+        e->hops[count++] = make_hop(e, 1, host, port);
     address_text(&sink.address, text);
-    e->hops[count++] = (struct hop){.route = 2, .host = arena_text(&e->claimed.arena, str_of(text)), .port = sink.address.port, .local_text = ""};
+    e->hops[count++] = make_hop(e, 2, arena_text(&e->claimed.arena, str_of(text)), sink.address.port);
     e->job = (struct job){.message = &e->message, .deliveries = &e->delivery, .count = 1, .plan = {.set = STR("x"), .hops = e->hops, .count = count, .status = status_ok()}};
     e->job.last = &e->delivery.next;
-    return route_hop_key(&e->hops[0], &e->claimed.arena);
+    return str_of(e->hops[0].key);
 }
 
 static void submit(struct workers *w, struct str key, struct errand *e)
@@ -353,7 +361,7 @@ static void nobody_there_is_temporary(void)
     sink_reset(0);
     (void)prepare(&e, "127.0.0.3", 1);
     e.job.plan.count = 1;
-    submit(w, route_hop_key(&e.hops[0], &e.claimed.arena), &e);
+    submit(w, str_of(e.hops[0].key), &e);
     wait_done(w, 1);
     check_number(e.delivery.status.code, 451);
     check_has(e.delivery.status.text, "refused");

@@ -1,0 +1,240 @@
+#include "deliverd/connection.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "net/resolve.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+/* How many connections one attempt may try to open. */
+enum { CONNECTS_MOST = 20 };
+
+struct search {
+    const struct attempt_context *context;
+    struct connection *connection;
+    const struct hop *hop;
+    struct security security;
+    bool is_second; /* the candidates before have failed */
+    int64_t flushed;
+    struct status status; /* of the last address tried */
+    int connects;
+    bool hop_is_over; /* its other addresses would say the same */
+};
+
+void connection_close(struct connection *c)
+{
+    if (c->open)
+        client_close(&c->client);
+    c->open = false;
+    memory_free(&c->key);
+}
+
+bool connection_serves(const struct connection *c, const struct route_plan *plan)
+{
+    for (size_t i = 0; c->open && i < plan->count; i++)
+        if (strcmp(plan->hops[i].key, c->key) == 0)
+            return true;
+    return false;
+}
+
+static void name_host(struct search *s, const struct address *address)
+{
+    char text[ADDRESS_TEXT_SIZE];
+
+    address_text(address, text);
+    snprintf(s->connection->name, CLAIM_HOST_SIZE, "%.200s[%s]:%d", s->hop->host, text, s->hop->port);
+}
+
+static void name_tls(struct connection *c)
+{
+    static const char *const peers[] = {[TLS_PEER_NONE] = "no certificate", [TLS_PEER_UNVERIFIED] = "unverified", [TLS_PEER_VERIFIED] = "verified"};
+    const struct tls_info *info = &c->client.tls_info;
+
+    if (c->client.has_tls)
+        snprintf(c->tls, sizeof c->tls, "%s %s %s", info->version, info->cipher, peers[info->peer]);
+    else
+        snprintf(c->tls, sizeof c->tls, "none");
+}
+
+/* Want of descriptors or memory here says nothing about the host. */
+static bool is_their_fault(const struct stream *s)
+{
+    if (s->fault == STREAM_ERROR)
+        return s->error != EMFILE && s->error != ENFILE && s->error != ENOBUFS && s->error != ENOMEM && s->error != EADDRNOTAVAIL;
+    return s->fault != STREAM_STOPPED;
+}
+
+/* A server that takes no mail from us now says nothing about the recipient. */
+static void make_temporary(struct status *s)
+{
+    if (!status_is_permanent(s))
+        return;
+    s->code = (short)(s->code - 100);
+    s->class = 4;
+}
+
+/* Who does not even greet is as dead as who does not answer: the next message need not wait for that again. */
+static bool is_silent(const struct client *client)
+{
+    return !client->introduced && !client->tls_failed && (client->stream.fault == STREAM_TIMEOUT || client->stream.fault == STREAM_CLOSED);
+}
+
+static bool connect_and_greet(struct search *s, struct host *host)
+{
+    const struct conf *conf = s->context->conf;
+    struct connection *c = s->connection;
+    struct stream stream;
+
+    s->connects++;
+    c->client = (struct client){0};
+    if (!stream_connect(&stream, host->address, host->local, clock_now() + conf->deliverd_connect_timeout)) {
+        s->status = status_make(451, "4.4.1", "Cannot connect to %s: %s", c->name, stream_fault_text(&stream));
+        if (is_their_fault(&stream))
+            hosts_mark_dead(s->context->hosts, host, &s->status);
+        return false;
+    }
+    client_init(&c->client, &stream, conf->deliverd_remote_timeout);
+    s->status = client_greet(&c->client, conf->me, &s->security.client);
+    name_tls(c);
+    if (status_is_ok(&s->status))
+        return true;
+    if (is_silent(&c->client))
+        hosts_mark_dead(s->context->hosts, host, &s->status);
+    s->hop_is_over = c->client.tried_login;
+    make_temporary(&s->status);
+    client_close(&c->client);
+    return false;
+}
+
+static void log_fall_back(const struct search *s)
+{
+    struct log_line l;
+
+    log_begin(&l, LOG_LEVEL_WARNING, "tls-fallback");
+    log_text(&l, "host", s->connection->name);
+    log_status(&l, &s->status);
+    log_end(&l);
+}
+
+/* Ready for mail, or the reason why not in search->status. */
+static bool open_address(struct search *s, const struct address *address, const struct address *local)
+{
+    struct host host = {.address = address, .local = local};
+    struct connection *c = s->connection;
+    struct security *security = &s->security;
+    bool ok;
+
+    name_host(s, address);
+    if (hosts_is_dead(s->context->hosts, &host, s->flushed, &s->status))
+        return false;
+    ok = connect_and_greet(s, &host);
+    if (!ok && c->client.tls_failed && security->may_fall_back) {
+        struct security before = *security;
+
+        log_fall_back(s);
+        security_fall_back(security);
+        ok = connect_and_greet(s, &host);
+        *security = before;
+    }
+    if (!ok)
+        return false;
+    hosts_mark_alive(s->context->hosts, &host);
+    c->open = true;
+    c->key = memory_string(s->hop->key);
+    c->expires = s->is_second ? clock_now() + s->context->conf->deliverd_dead_host_time : CLOCK_NEVER;
+    return true;
+}
+
+/* The source addresses for one connection: in order, or starting where this turn starts. */
+static bool open_from_any(struct search *s, const struct address *address)
+{
+    static _Atomic uint64_t turns;
+    const struct local_ips *local = s->hop->local.count > 0 ? &s->hop->local : &s->context->local;
+    size_t start = local->in_turn ? (size_t)(atomic_fetch_add(&turns, 1) % local->count) : 0;
+    bool tried = false;
+
+    for (size_t i = 0; i < local->count && !s->hop_is_over; i++) {
+        const struct address *source = &local->items[(start + i) % local->count];
+
+        if (s->connects >= CONNECTS_MOST)
+            return false;
+        if (!address_is_any(source) && source->family != address->family)
+            continue;
+        tried = true;
+        if (open_address(s, address, address_is_any(source) ? NULL : source))
+            return true;
+    }
+    if (!tried)
+        s->status = status_make(451, "4.4.4", "No source address of the family of %s", s->hop->host);
+    return false;
+}
+
+static bool open_addresses(struct search *s)
+{
+    struct address addresses[RESOLVE_MOST];
+    size_t count = 0;
+
+    s->status = resolve(s->hop->host, s->hop->port, addresses, &count);
+    for (size_t i = 0; i < count && !s->hop_is_over; i++)
+        if (open_from_any(s, &addresses[i]))
+            return true;
+    return false;
+}
+
+/* What the search for a connection has told about the login. */
+static enum hop_login login_outcome(const struct search *s, bool opened)
+{
+    if (opened)
+        return HOP_LOGIN_WORKS;
+    return s->connection->client.tried_login ? HOP_LOGIN_FAILED : HOP_LOGIN_UNTRIED;
+}
+
+static bool open_with_login(struct search *s)
+{
+    struct hop_logins *logins = s->context->logins;
+    struct str key = str_of(s->hop->key);
+    bool ok;
+
+    if (!hop_logins_enter(logins, key, s->flushed, &s->status))
+        return false;
+    ok = open_addresses(s);
+    hop_logins_leave(logins, key, login_outcome(s, ok), &s->status);
+    if (!ok && s->connection->client.login_refused && s->security.client.oauth)
+        tokens_refuse(s->context->means.tokens, s->hop->oauth, s->security.client.secret);
+    return ok;
+}
+
+static bool open_hop(struct search *s, const struct hop *hop)
+{
+    bool ok = false;
+
+    s->hop = hop;
+    s->hop_is_over = false;
+    s->connection->tls[0] = '\0';
+    s->connection->client = (struct client){0};
+    snprintf(s->connection->name, CLAIM_HOST_SIZE, "%.200s:%d", hop->host, hop->port);
+    s->status = security_prepare(&s->security, &s->context->means, s->context->conf, hop);
+    if (status_is_ok(&s->status))
+        ok = hop->login != NULL ? open_with_login(s) : open_addresses(s);
+    security_done(&s->security);
+    return ok;
+}
+
+bool connection_open(struct connection *c, const struct attempt_context *context, const struct route_plan *plan, size_t first, int64_t flushed,
+                     struct status *status)
+{
+    struct search s = {.context = context, .connection = c, .flushed = flushed};
+    bool ok = false;
+
+    for (size_t i = first; i < plan->count && s.connects < CONNECTS_MOST && !ok; i++) {
+        s.is_second = i > 0;
+        c->candidate = i;
+        ok = open_hop(&s, &plan->hops[i]);
+    }
+    *status = s.status;
+    return ok;
+}
