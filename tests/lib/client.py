@@ -4,7 +4,9 @@ import re
 import socket
 from dataclasses import dataclass
 
+import sasl
 from checks import PATIENCE, Failure, check
+from tls import client_context, exporter
 from wire import Wire, family_of, stuff
 
 REPLY_LINE = re.compile(rb"([2-5][0-9][0-9])([ -])(.*)", re.S)
@@ -30,6 +32,8 @@ class Client:
     """One connection to an SMTP server, from `source` if given. The server's first reply is read by the caller.
 
     `pending` collects what `queue()` adds; it goes out in one segment at the next read, as a pipelining client would.
+    `wire.secure` says what protects the connection. Contexts are those of tls.py; the one that is used without is content
+    with any certificate.
     """
 
     def __init__(self, address, port, source=None, patience=PATIENCE):
@@ -114,11 +118,46 @@ class Client:
         reply = self.expect("250 2.0.0 Ok: queued ")
         return reply.last.rsplit(" ", 1)[1]
 
+    def handshake(self, context=None, host="localhost", session=None):
+        """Go on under TLS; return what protects the connection now. `ssl.SSLError` where that fails."""
+        self.flush()
+        self.wire.handshake(context or client_context(), host, session)
+        return self.wire.secure
+
+    def starttls(self, context=None, host="localhost", session=None):
+        """Say STARTTLS and go on under TLS; the caller says EHLO again."""
+        self.command("STARTTLS", "220 2.0.0 ")
+        return self.handshake(context, host, session)
+
+    def login(self, mechanism, login, password, initial=True, could_bind=False):
+        """Log in; return the last reply, whatever it is. With `initial` the first response comes along with AUTH (RFC 4954).
+
+        A server that owes a proof and has not given it is found.
+        """
+        binding = exporter(self.wire.sock) if mechanism.endswith("-PLUS") and self.wire.secure else None
+        exchange = sasl.client(mechanism, login, password, binding, could_bind)
+        response = next(exchange)
+        at_once = initial and response is not None
+        reply = self.command(f"AUTH {mechanism}" + (f" {sasl.b64(response) or '='}" if at_once else ""))
+        if reply.code == 334 and response is not None and not at_once:
+            check(reply.last == "334 ", f"expected an empty challenge, got {str(reply)!r}")
+            reply = self.command(sasl.b64(response))
+        while reply.code == 334:
+            try:
+                response = exchange.send(sasl.unb64(reply.last[4:]))
+            except StopIteration:
+                raise Failure(f"{mechanism} knows no challenge here: {str(reply)!r}") from None
+            reply = self.command(sasl.b64(response))
+        if reply.code == 235 and mechanism.startswith("SCRAM"):
+            check(response == b"", "SCRAM: a login without the proof that the server knows the password")
+        return reply
+
     def eof(self):
-        """Expect that the server closes, with nothing unread before it."""
+        """Expect that the server closes, with nothing unread before it, and not without a word of TLS."""
         self.flush()
         check(not self.wire.buffer, f"expected the end of the connection, got {self.wire.buffer!r}")
         check(not self.wire.fill(), f"expected the end of the connection, got {self.wire.buffer!r}")
+        check(not self.wire.cut, "the server ended the connection without close_notify")
 
     def quit(self):
         """Say QUIT; the very next line must be its answer, so a surplus reply before it is found."""

@@ -46,16 +46,19 @@ class Gateway:
     `config` is a dict of keys that are set besides, or instead of, those of `defaults()`; a value None drops a key.
     `finish()` ends it in order and looks for complaints of a sanitizer; the end of a `with` block and checks.main() do
     that. `done()` ends it at once and removes the folder, unless TESTS_KEEP is set; it is done at exit at the latest.
+    `listeners` is a dict of further ones, by a name that the tests give them, to `SSL` or `SSL:MODE` as the configuration
+    has it. What certificate it has is the program's own business: without other keys it makes one in its folder.
     Only processes that this object started are ever signalled. As root the folder belongs to `nobody` and TMAIL_USER
     names it, so that the loss of privileges is real.
     """
 
-    def __init__(self, config=None, start=True):
+    def __init__(self, config=None, start=True, listeners=None):
         self.folder = tempfile.mkdtemp(prefix="tmail-test-")
         os.chmod(self.folder, 0o755)
         for name in ("store", "tmp"):
             os.mkdir(self.path(name))
         self.port = free_port()
+        self.listeners = {name: (free_port(), mode) for name, mode in (listeners or {}).items()}
         self.config = {**self.defaults(), **(config or {})}
         self.config_path = self.path("tmail.cfg")
         self.write_config()
@@ -91,11 +94,16 @@ class Gateway:
             "TMAIL_TEMPDIR": self.path("tmp"),
             "TMAIL_DB_SOURCE": self.path("tmail.db"),
             "TMAIL_STORE_SOURCE": self.path("store"),
-            "TMAIL_SMTPD_DSNS": f"127.0.0.1:{self.port}:false;[::1]:{self.port}:false",
+            "TMAIL_SMTPD_DSNS": self.dsns(),
         }
         if os.geteuid() == 0:
             keys["TMAIL_USER"] = USER
         return keys
+
+    def dsns(self):
+        """The listeners as the configuration has them: the first one, and the further ones, on both loopback addresses."""
+        ports = [(self.port, "false"), *self.listeners.values()]
+        return ";".join(f"{address}:{port}:{mode}" for port, mode in ports for address in ("127.0.0.1", "[::1]"))
 
     def write_config(self, text=None):
         """Write the configuration file from `config`, or as `text`."""
@@ -290,14 +298,33 @@ class Gateway:
 
     # --- talking to it ---
 
-    def client(self, source=None, address="127.0.0.1"):
-        """A connection to the gateway; the banner is not read yet."""
-        return Client(address, self.port, source)
+    def client(self, source=None, address="127.0.0.1", at=None, context=None):
+        """A connection to the gateway, or to its listener `at`, under TLS where that is one; the banner is not read yet."""
+        port, mode = self.listeners[at] if at else (self.port, "false")
+        client = Client(address, port, source)
+        if mode.startswith("true"):
+            try:
+                client.handshake(context)
+            except OSError:
+                client.close()
+                raise
+        return client
 
-    def session(self, source=None, address="127.0.0.1", name="client.example"):
+    def session(self, source=None, address="127.0.0.1", name="client.example", at=None):
         """A connection that has read the banner and said EHLO."""
-        client = self.client(source, address)
+        client = self.client(source, address, at)
         client.greet(name)
+        return client
+
+    def secure_session(self, source=None, context=None, host="localhost", at=None):
+        """A connection that has said EHLO under TLS."""
+        client = self.client(source, at=at, context=context)
+        if not client.wire.secure:
+            client.greet()
+            client.starttls(context, host)
+            client.command("EHLO client.example", "250 ")
+        else:
+            client.greet()
         return client
 
     def run(self, *words, stdin="", env=None):

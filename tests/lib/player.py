@@ -10,14 +10,22 @@ import shlex
 import signal
 import sqlite3
 
+from certificates import Certificates
 from checks import Failure, await_true, check, report
 from gateway import Gateway, run_program
-from sink import OFFERS, Sink
+from sasl import b64
+from sink import Logins, Sink
 from story import parse
-from wire import stuff, unescape
+from tls import VERSIONS, client_context
+from wire import fresh_loopback, stuff, unescape
 
-NAME = re.compile(r"\{([a-z][a-z0-9_.]*)\}")
-PASSED_OVER = re.compile(rb"(?:EHLO|HELO|RSET|NOOP|QUIT)\b", re.I)
+NAME = re.compile(r"\{(?:([a-z][a-z0-9_.]*)|64:([^}]*))\}")
+PASSED_OVER = re.compile(rb"(?:EHLO|HELO|STARTTLS|AUTH|RSET|NOOP|QUIT)\b", re.I)
+# The certificates of a sink: what Certificates.make is told beside its address.
+KINDS = {"good": {}, "expired": {"expired": True}, "self-signed": {"signed_by": "self"}, "wrong name": {"ips": ["192.0.2.1"]}}
+UNDER = {"tls": "tls", "before-tls": "plain", "": "any"}
+# The lines below `sink:` that are no rules, by the method that reads them.
+SINK_WORDS = {"offer": "offer", "tls": "tls", "smtps": "tls", "auth": "auth"}
 DEFAULT_MESSAGE = b"From: a@client.example\r\nSubject: a story\r\n\r\nHello.\r\n"
 # The trace field that the gateway puts before a message, with its folded lines.
 TRACE = re.compile(rb"\AReceived: [^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*")
@@ -27,9 +35,10 @@ def play(path):
     """Play a file: a line of report for each of its stories. Returns whether all passed."""
     preamble, stories = parse(path)
     config = dict(step.text.split("=", 1) for step in preamble.steps if step.word == "config")
+    listeners = dict(step.text.replace(" ", ":").split(":", 1) for step in preamble.steps if step.word == "listener")
     player = Player()
     try:
-        player.begin(config)
+        player.begin(config, listeners)
         for step in preamble.steps:
             player.play_step(step)
     except Exception as error:  # pylint: disable=broad-except  -- whatever it was, no story of the file can be told
@@ -44,19 +53,22 @@ def play(path):
 class Player:
     """Plays the stories of one file against one gateway.
 
-    Names in braces in the text of a step are replaced: {port}, {dir}, {me}, {SINK} and {SINK.port} for each sink, and
-    the named groups of every regular expression that matched.
+    Names in braces in the text of a step are replaced: {port}, {dir}, {me}, {ca}, {NAME.port} for each listener, {SINK} and
+    {SINK.port} for each sink, and the named groups of every regular expression that matched; {64:TEXT} by TEXT in base64.
     """
 
     def __init__(self):
-        self.gateway, self.names, self.mark = None, {}, 0
-        self.clients, self.client = {}, None
+        self.gateway, self.names, self.mark, self.certificates = None, {}, 0, None
+        self.clients, self.client, self.reply = {}, None, None
         self.sinks, self.hop = {}, None
 
-    def begin(self, config):
-        """Start the gateway with these keys; `{dir}` in a value is its folder."""
-        self.gateway = Gateway(start=False)
-        self.names = {"dir": self.gateway.folder, "port": str(self.gateway.port), "me": self.gateway.config["TMAIL_ME"]}
+    def begin(self, config, listeners):
+        """Start the gateway with these keys and further listeners; `{dir}` in a value is its folder."""
+        self.gateway = Gateway(start=False, listeners=listeners)
+        self.certificates = Certificates(self.gateway.path("certificates"))
+        self.names = {"dir": self.gateway.folder, "port": str(self.gateway.port), "me": self.gateway.config["TMAIL_ME"],
+                      "ca": self.certificates.ca}
+        self.names |= {f"{name}.port": str(port) for name, (port, _) in self.gateway.listeners.items()}
         self.gateway.config |= {key: self.fill(value) for key, value in config.items()}
         self.gateway.write_config()
         self.gateway.start()
@@ -118,12 +130,16 @@ class Player:
 
     def fill(self, text):
         """Replace the known names in braces."""
-        return NAME.sub(lambda found: self.names.get(found[1], found[0]), text)
+        return NAME.sub(self.value, text)
+
+    def value(self, found):
+        """What stands for a name in braces; an unknown one stays as it is."""
+        return self.names.get(found[1], found[0]) if found[1] else b64(unescape(self.fill(found[2])))
 
     def pattern(self, text):
         """Compile the regular expression of `text`, which may stand between slashes."""
         text = text[1:-1] if len(text) > 1 and text.startswith("/") and text.endswith("/") else text
-        return re.compile(NAME.sub(lambda found: re.escape(self.names.get(found[1], found[0])), text), re.S)
+        return re.compile(NAME.sub(lambda found: re.escape(self.value(found)), text), re.S)
 
     def keep(self, found):
         """Remember the named groups of a match. Returns the match."""
@@ -147,6 +163,8 @@ class Player:
 
     def do_config(self, _):
         """Read before the gateway starts; `begin` has it."""
+
+    do_listener = do_config
 
     def do_tmail(self, step):
         """Run a command; it must succeed unless an `exit:` line is indented below it."""
@@ -194,22 +212,35 @@ class Player:
         check(len(rows) == len(wanted) and all(map(self.fits, wanted, rows)), f"rows: expected {wanted!r}, got {rows!r}")
 
     def do_sink(self, step):
-        """Start a next hop: `NAME [ADDRESS]`, below it `offer:` (`none` for no EHLO extension), `down`, `swallow`, rules."""
+        """Start a next hop: `NAME [ADDRESS]`, below it what README.md has, or rules."""
         name, _, address = step.text.partition(" ")
-        offers, rules, state = OFFERS, [], "up"
+        options, rules, state = {}, [], "up"
+        address = address or fresh_loopback()
         for line in step.script:
             word, _, text = line.partition(": ")
-            if word == "offer":
-                offers = [] if text == "none" else text.split(", ")
-            elif word in ("down", "swallow"):
+            if word in ("down", "swallow"):
                 state = word
+            elif word in SINK_WORDS:
+                options |= getattr(self, f"_sink_{SINK_WORDS[word]}")(word, text, address)
             else:
                 rules.append(line)
-        sink = Sink(address or None, rules, offers, listening=state == "up")
+        sink = Sink(address, rules, listening=state == "up", **options)
         if state == "swallow":
             sink.swallow()
         self.sinks[name] = self.hop = Hop(sink)
         self.names |= {name: sink.address, f"{name}.port": str(sink.port)}
+
+    def _sink_offer(self, _word, text, _address):
+        return {"offers": [] if text == "none" else text.split(", ")}
+
+    def _sink_tls(self, word, text, address):
+        check(text in KINDS, f"not a certificate: {text!r}; there are: {', '.join(KINDS)}")
+        pair = self.certificates.make(address, **{"hosts": [], "ips": [address], **KINDS[text]})
+        return {"tls": pair, "smtps": word == "smtps"}
+
+    def _sink_auth(self, _word, text, _address):
+        mechanisms, login, secret, under = (shlex.split(text) + [""])[:4]
+        return {"logins": Logins(mechanisms.split(","), login, secret, secret, UNDER[under])}
 
     def do_up(self, step):
         """A sink that was `down` begins to listen."""
@@ -232,11 +263,11 @@ class Player:
     # --- the client's side ---
 
     def do_client(self, step):
-        """Go on as the client `NAME [from ADDRESS] [to ADDRESS]`; a new one connects and reads nothing."""
+        """Go on as the client `NAME [from ADDRESS] [to ADDRESS] [at LISTENER]`; a new one connects and reads nothing."""
         name, *options = step.text.split()
         if name not in self.clients:
             options = dict(zip(options[::2], options[1::2]))
-            self.clients[name] = self.gateway.client(options.get("from"), options.get("to", "127.0.0.1"))
+            self.clients[name] = self.gateway.client(options.get("from"), options.get("to", "127.0.0.1"), options.get("at"))
         self.client = self.clients[name]
 
     def speaker(self):
@@ -248,7 +279,26 @@ class Player:
 
     def do_hello(self, step):
         """Say EHLO (or what the text says) and read the whole reply."""
-        self.speaker().command(self.fill(step.text) or "EHLO client.example", "250 ")
+        self.reply = self.speaker().command(self.fill(step.text) or "EHLO client.example", "250 ")
+
+    def do_starttls(self, step):
+        """Say STARTTLS, expect `220 2.0.0 Ready to start TLS`, go on under TLS, of any version or of that one."""
+        self.expect("220 2.0.0 Ready to start TLS", self.speaker().command("STARTTLS").last, "reply")
+        self.do_handshake(step)
+
+    def do_handshake(self, step):
+        """Go on under TLS, of any version or of that one."""
+        check(step.text in ("", *VERSIONS), f"there are: {', '.join(VERSIONS)}")
+        try:
+            self.speaker().handshake(client_context(version=step.text or None))
+        except OSError as error:
+            raise Failure(f"no handshake: {error}") from None
+
+    def do_auth(self, step):
+        """`MECHANISM LOGIN PASSWORD [-> REPLY]`: log in with an initial response, where the mechanism has one."""
+        words, _, reply = step.text.partition(" -> ")
+        mechanism, login, password = shlex.split(self.fill(words))
+        self.expect(reply or "235 2.7.0 ...", self.speaker().login(mechanism, login, password).last, "reply")
 
     def do_C(self, step):
         """Send a line, or a message with its dots made transparent and its end. Lines in a row go as one segment."""
@@ -269,7 +319,16 @@ class Player:
 
     def do_S_rest(self, step):
         """Expect a whole reply, whatever its lines, with this last line."""
-        self.expect(step.text, self.speaker().reply().last, "last line of the reply")
+        self.reply = self.speaker().reply()
+        self.expect(step.text, self.reply.last, "last line of the reply")
+
+    def do_S_has(self, step):
+        """Expect a line like this in the last whole reply, that of `hello:` or `S*:`."""
+        check(any(self.fits(step.text, line) for line in self.reply.lines), f"there is none in {self.reply.lines!r}")
+
+    def do_S_not(self, step):
+        """Expect no such line in it."""
+        check(not any(self.fits(step.text, line) for line in self.reply.lines), f"there is one in {self.reply.lines!r}")
 
     def do_S_each(self, step):
         """`N * TEXT`: expect this line N times."""
@@ -315,7 +374,7 @@ class Player:
     def do_R(self, step):
         """Expect the next command line, or, as a block, the next message behind the gateway's own trace field.
 
-        EHLO, HELO, RSET, NOOP and QUIT are passed over where the expectation does not name one of them.
+        EHLO, HELO, STARTTLS, AUTH, RSET, NOOP and QUIT are passed over where the expectation does not name one of them.
         """
         if step.block is not None:
             self._content(step.content(self.fill))
@@ -358,6 +417,19 @@ class Player:
         self.hop.sink.wait(1)
         got = self.hop.sink.sessions[-1].peer
         check(got == step.text, f"it came from {got}")
+
+    def do_R_tls(self, step):
+        """Expect that the last session was under TLS: `yes`, `no`, or a version."""
+        self.hop.sink.wait(1)
+        got = self.hop.sink.sessions[-1].tls
+        check(step.text in (got, "yes" if got else "no"), f"it was under {got}")
+
+    def do_R_login(self, step):
+        """Expect who has logged in in the last session: `LOGIN [MECHANISM]` or `none`."""
+        self.hop.sink.wait(1)
+        session = self.hop.sink.sessions[-1]
+        check(step.text in (session.login or "none", f"{session.login} {session.mechanism}"),
+              f"{session.login} has logged in by {session.mechanism}; begun were {session.attempts}")
 
     def do_got(self, step):
         """Expect `N messages`, or `N messages, N sessions`, in all so far; waits for the messages."""

@@ -13,16 +13,21 @@ is a list of rules `WHERE: ACTION; ACTION…`. WHERE is a verb (`MAIL`), `greeti
     hang                  no word more, until the client goes away
     gate                  wait until the test opens the gate of this sink
 
-Without a rule the sink answers as a friendly server does.
+Without a rule the sink answers as a friendly server does. With a certificate it offers STARTTLS, or, where `smtps`, speaks TLS
+from the first byte (`tls_only`: it takes no MAIL without); with `logins` it offers AUTH, and takes MAIL only after it. A reply 220 to STARTTLS is followed by the
+handshake, whatever script sent it; an AUTH that a rule answers has no exchange.
 """
 
 import re
 import socket
+import ssl
 import struct
 import threading
 from dataclasses import dataclass, field
 
+import sasl
 from checks import PATIENCE, Failure, check
+from tls import exporter, server_context
 from wire import Closed, Wire, family_of, fresh_loopback, unescape, unstuff
 
 OFFERS = ("PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES", "DSN", "SMTPUTF8")
@@ -70,22 +75,59 @@ class Message:
 
 
 @dataclass
+class Logins:
+    """What a sink wants of those who log in: one login, with a password or, for OAuth's mechanisms, a token.
+
+    AUTH is offered `under` TLS ("tls"), only before it ("plain"), or either way ("any"). One that is `lying` says yes to any
+    SCRAM without knowing the password.
+    """
+
+    mechanisms: list
+    login: str
+    password: str = ""
+    token: str = ""
+    under: str = "any"
+    lying: bool = False
+
+    def offered(self, secure):
+        """Whether AUTH is offered now."""
+        return self.under == "any" or (self.under == "tls") == bool(secure)
+
+
+@dataclass
 class Session:
-    """One connection: who came, what it said line by line, and whether it sent ahead of a reply."""
+    """One connection: who came, what it said line by line, and whether it sent ahead of a reply.
+
+    `secure` says what protects it (tls.py), or is None, and `distrust` why a handshake failed. `login` has logged in, by
+    `mechanism`; `attempts` are the mechanisms that were begun, and `exposed` that one of them showed its secret in plain text.
+    """
 
     peer: str
     commands: list = field(default_factory=list)
     pipelined: bool = False
     ended: bool = False
+    secure: object = None
+    distrust: str = ""
+    login: str = None
+    mechanism: str = None
+    attempts: list = field(default_factory=list)
+    exposed: bool = False
+
+    @property
+    def tls(self):
+        """The version of TLS, or None."""
+        return self.secure and self.secure.version
 
 
 class Sink:
-    """A listening scripted server. `done()` ends it and all its sessions."""
+    """A listening scripted server. `done()` ends it and all its sessions. `tls` is a Pair (certificates.py) or a context."""
 
-    def __init__(self, address=None, script=(), offers=OFFERS, listening=True):
+    def __init__(self, address=None, script=(), offers=OFFERS, listening=True, tls=None, smtps=False, tls_only=False, logins=None):
         self.address = address or fresh_loopback()
         self.rules = [Rule.parse(line) for line in script]
         self.offers = list(offers)
+        self.tls = tls if tls is None or isinstance(tls, ssl.SSLContext) else server_context(tls)
+        self.smtps, self.tls_only, self.logins = smtps, tls_only, logins
         self.sessions, self.messages, self.refused = [], [], []
         self.peak = 0
         self.changed = threading.Condition()
@@ -130,10 +172,7 @@ class Sink:
         with self.changed:
             wires = list(self._wires)
         for wire in wires:
-            try:
-                wire.sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+            wire.shut()
 
     def on(self, *lines):
         """Put rules before all others, while the sink runs."""
@@ -210,6 +249,8 @@ class _Dialogue:
 
     def run(self):
         """Serve until the connection ends."""
+        if self.sink.smtps:
+            self.handshake()
         self.answer("GREETING", b"", "220 sink.example ESMTP")
         while True:
             line = self.wire.take_until(b"\n")
@@ -220,9 +261,9 @@ class _Dialogue:
                 return
 
     def answer(self, verb, line, habit):
-        """Answer by the script, else with `habit`; return the last reply code sent, which `code` has too."""
+        """Answer by the script, else with `habit` (None: not at all); return the last reply code sent, which `code` has too."""
         self.code = 0
-        for action in self.sink.actions(verb, line) or [habit]:
+        for action in self.sink.actions(verb, line) or filter(None, [habit]):
             self.code = self.act(action) or self.code
         return self.code
 
@@ -271,15 +312,91 @@ class _Dialogue:
         """Wait for the test."""
         self.sink.gate.wait()
 
+    def handshake(self):
+        """Go on under TLS; where that fails the session ends, and why is kept."""
+        try:
+            self.wire.handshake(self.sink.tls, server=True)
+        except (OSError, Failure) as error:
+            self.sink.record(lambda: setattr(self.session, "distrust", str(error) or repr(error)))
+            raise Closed("no handshake") from None
+        self.sink.record(lambda: setattr(self.session, "secure", self.wire.secure))
+        self.session.login = self.message = None
+
+    def extensions(self):
+        """What EHLO is told now."""
+        secure, logins = self.wire.secure, self.sink.logins
+        more = ["STARTTLS"] if self.sink.tls and not secure else []
+        if logins and logins.offered(secure):
+            more.append(" ".join(("AUTH", *logins.mechanisms)))
+        return [*self.sink.offers, *more]
+
     def on_ehlo(self, verb, line):
         """Greet, with the extensions offered."""
-        lines = ["sink.example", *self.sink.offers]
+        lines = ["sink.example", *self.extensions()]
         self.message = None
         self.answer(verb, line, "\\r\\n".join(f"250{'-' if text is not lines[-1] else ' '}{text}" for text in lines))
 
+    def on_starttls(self, verb, line):
+        """Begin TLS (RFC 3207)."""
+        ready = self.sink.tls and not self.wire.secure
+        if self.answer(verb, line, "220 2.0.0 Go ahead" if ready else "503 5.5.1 No TLS here") == 220:
+            self.handshake()
+
+    def on_auth(self, verb, line):
+        """A login (RFC 4954), by the script or by an exchange."""
+        words = line.decode("latin-1").split()
+        mechanism, initial = "".join(words[1:2]).upper(), words[2:]
+        self.sink.record(lambda: self.session.attempts.append(mechanism))
+        self.session.exposed |= bool(initial) and self.exposes(mechanism)
+        if self.answer(verb, line, self.no_login(mechanism, initial)):
+            return
+        try:
+            login = self.exchange(mechanism, initial)
+        except (sasl.Refused, ValueError):
+            self.act("535 5.7.8 Not you")
+            return
+        self.sink.record(lambda: self.session.__dict__.update(login=login, mechanism=mechanism))
+        self.act("235 2.7.0 Welcome")
+
+    def exposes(self, mechanism):
+        """Whether a response of this mechanism shows its secret to whoever reads along now."""
+        return mechanism in sasl.SHOWS_SECRET and not self.wire.secure
+
+    def no_login(self, mechanism, initial):
+        """Why there is no exchange, as a reply, or None where there is one."""
+        logins = self.sink.logins
+        if not logins or self.session.login:
+            return "503 5.5.1 Not now"
+        if mechanism not in logins.mechanisms or not logins.offered(self.wire.secure):
+            return "504 5.5.4 Not here"
+        return "501 5.7.0 I speak first" if initial and mechanism == "CRAM-MD5" else None
+
+    def exchange(self, mechanism, initial):
+        """Carry out the exchange; return who has logged in."""
+        logins = self.sink.logins
+        binding = exporter(self.wire.sock) if mechanism.endswith("-PLUS") else b""
+        steps = sasl.server(mechanism, logins.login, logins.password, logins.token, binding, logins.lying)
+        try:
+            challenge = next(steps)
+            if initial:
+                challenge = steps.send(sasl.unb64("" if initial[0] == "=" else initial[0]))
+            while True:
+                self.act(f"334 {sasl.b64(challenge)}")
+                response = self.wire.take_until(b"\n").rstrip(b"\r\n")
+                self.session.exposed |= self.exposes(mechanism)
+                if response == b"*":
+                    raise sasl.Refused
+                challenge = steps.send(sasl.unb64(response))
+        except StopIteration as end:
+            return end.value
+
     def on_mail(self, verb, line):
         """Open a transaction."""
-        if self.answer(verb, line, "250 2.1.0 Sender ok") < 300:
+        if self.sink.tls_only and not self.wire.secure:
+            habit = "530 5.7.0 Must issue a STARTTLS command first"
+        else:
+            habit = "530 5.7.0 Authentication required" if self.sink.logins and not self.session.login else "250 2.1.0 Sender ok"
+        if self.answer(verb, line, habit) < 300:
             self.message = Message(line, session=self.session)
 
     def on_rcpt(self, verb, line):

@@ -3,15 +3,21 @@
     gateway.py  the program under test, in a private folder       sink.py    a scripted next hop
     client.py   a raw SMTP client                                 story.py, player.py  `*.smtp` stories
     wire.py     bytes, addresses, ports                           checks.py  checks, patience, `ok` lines
-    peers.py    real programs as peers
+    peers.py    real programs as peers                            sasl.py    logins, both sides
+    tls.py, certificates.py  contexts, a CA                       dovecot.py   Dovecot's logins
+    network.py  a network namespace of its own
 """
 
+from certificates import Certificates, Pair
 from checks import PATIENCE, Failure, await_true, check, equal, main, matches, report, run_test
 from client import Client, Reply
 from gateway import ME, PROGRAM, ROOT, Gateway, run_program
-from sink import Message, Sink
+from sasl import b64, unb64
+from sink import Logins, Message, Sink
+from tls import client_context, server_context
 from wire import Closed, fresh_loopback, free_port, stuff, unescape, unstuff
 
 __all__ = ["PATIENCE", "Failure", "await_true", "check", "equal", "main", "matches", "report", "run_test", "Client",
            "Reply", "ME", "PROGRAM", "ROOT", "Gateway", "run_program", "Message", "Sink", "Closed", "fresh_loopback",
-           "free_port", "stuff", "unescape", "unstuff"]
+           "free_port", "stuff", "unescape", "unstuff", "Certificates", "Pair", "b64", "unb64", "Logins", "client_context",
+           "server_context"]

@@ -5,8 +5,10 @@ import os
 import random
 import re
 import socket
+import ssl
 
 from checks import PATIENCE, Failure
+from tls import secure_of
 
 ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|[rnt0\\])")
 ESCAPED = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "\\": b"\\"}
@@ -80,12 +82,24 @@ class Wire:
     """A connected socket with a read buffer; every read ends within the patience of the tests.
 
     The caller owns it and closes it. `Closed` is raised where the peer ended the connection before the bytes came.
+    `secure` says what protects it (tls.py), or is None; `cut` that the peer ended TLS without saying so (RFC 8446 6.1).
     """
 
     def __init__(self, sock, patience=PATIENCE):
         sock.settimeout(patience)
         self.sock = sock
         self.buffer = b""
+        self.secure, self.cut = None, False
+
+    def handshake(self, context, host=None, session=None, server=False):
+        """Go on under TLS, as client (of `host`, resuming `session`) or as server. `ssl.SSLError` where that fails.
+
+        What was read before and not taken would have come in plain text; it must not be there.
+        """
+        if self.buffer:
+            raise Failure(f"there is plain text ahead of the handshake: {self.buffer!r}")
+        self.sock = context.wrap_socket(self.sock, server, suppress_ragged_eofs=False, server_hostname=host, session=session)
+        self.secure = secure_of(self.sock)
 
     def fill(self):
         """Read what there is, at least one byte; return False at the end of the stream."""
@@ -95,6 +109,10 @@ class Wire:
             raise Failure(f"nothing came within the patience of the test; unread so far: {self.buffer!r}") from None
         except ConnectionError:
             more = b""
+        except ssl.SSLEOFError:
+            self.cut, more = True, b""
+        except ssl.SSLError as error:
+            raise Failure(f"TLS failed: {error}; unread so far: {self.buffer!r}") from None
         self.buffer += more
         return bool(more)
 
@@ -119,8 +137,15 @@ class Wire:
         """Send all of `data`; `Closed` when the peer is gone."""
         try:
             self.sock.sendall(data)
-        except ConnectionError as error:
+        except (ConnectionError, ssl.SSLEOFError) as error:
             raise Closed(f"connection closed while sending: {error}") from None
+
+    def shut(self):
+        """End the connection under whoever reads from it in another thread; no word of TLS is said."""
+        try:
+            socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+        except OSError:
+            pass
 
     def close(self):
         """Close at once; harmless when closed already."""
