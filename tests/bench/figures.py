@@ -1,11 +1,30 @@
 """What is measured, one function a kind. Each returns a dict of figures; nothing here compares."""
 
 import contextlib
+import os
 import time
 
-from load import Source, idle_sessions
+from load import Source, idle_sessions, tls_sessions
 from meter import Meter, Noise, await_quiet, disk_use
 from tmail import await_true, check, equal
+
+
+@contextlib.contextmanager
+def pinned(processors):
+    """What is started meanwhile runs on these processors only."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, processors)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def halves():
+    """The processors in two halves; of only one, both are that one."""
+    processors = sorted(os.sched_getaffinity(0))
+    middle = len(processors) // 2
+    return processors[:middle] or processors, processors[middle:]
 
 
 class Bench:
@@ -22,8 +41,10 @@ class Bench:
         self._load.done()
 
     @contextlib.contextmanager
-    def _running(self, gateway):
-        with gateway.running(self._own):
+    def _running(self, gateway, processors=None):
+        with contextlib.ExitStack() as stack:
+            with pinned(processors or os.sched_getaffinity(0)):
+                stack.enter_context(gateway.running(self._own))
             yield
         await_true(lambda: not self._own.pids(), f"the processes of {gateway.name} to end")
 
@@ -56,13 +77,37 @@ class Bench:
         return {"accepted": count / (accepted - began), "delivered": count / (delivered - began),
                 "cpu": used * 1000 / count, "others": others}
 
-    def memory(self, gateway, sessions):
+    def tls(self, gateway, count, at_once, resumed):
+        """Sessions over TLS with a message each, which stays in the queue.
+
+        A client has as much to compute as the server. So the gateway has one half of the processors to itself and the
+        load the other; else both would be slowed down by the same thing, and look more alike than they are.
+        """
+        own, others = halves()
+
+        def load(sessions):
+            with pinned(others):
+                return tls_sessions(gateway.port, self._load, sessions, at_once, len(others), resumed, self.size)
+
+        with self._running(gateway, own):
+            load(5 * at_once)
+            await_quiet(self.quiet)
+            used, noise = self._own.settle(), Noise(self._own, self._load)
+            done = load(count)
+            disturbed = noise.share()
+            used = self._own.settle() - used
+            equal(done["resumed"], count if resumed else 0, "resumed sessions")
+        gateway.forget()
+        return {"rate": done["rate"], "cpu": used * 1000 / count, "load_cpu": done["cpu"] * 1000 / count,
+                "others": disturbed}
+
+    def memory(self, gateway, sessions, tls=False):
         """Of a fresh gateway, and with idle sessions, in KiB."""
         with self._running(gateway):
             time.sleep(1)
             idle = self._own.memory()
             check(idle > 0, "no memory of the gateway can be read")
-            with idle_sessions(gateway.port, sessions):
+            with idle_sessions(gateway.port, sessions, tls):
                 time.sleep(1)
                 held = self._own.memory()
         return {"idle": idle, "held": held, "a_session": (held - idle) / sessions}

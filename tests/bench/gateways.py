@@ -31,7 +31,6 @@ local_recipient_maps =
 local_transport = error:no mailboxes here
 alias_maps =
 mynetworks = 127.0.0.0/8
-smtpd_relay_restrictions = permit_mynetworks, reject
 relayhost = [{hop.address}]:{hop.port}
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
@@ -39,7 +38,6 @@ smtp_dns_support_level = disabled
 smtp_host_lookup = native
 smtpd_peername_lookup = no
 smtp_tls_security_level = none
-smtpd_tls_security_level = none
 default_process_limit = 150
 in_flow_delay = 0
 qmgr_message_active_limit = 40000
@@ -54,6 +52,20 @@ smtpd_error_sleep_time = 0
 biff = no
 """
 
+POSTFIX_RELAY = """
+smtpd_tls_security_level = none
+smtpd_relay_restrictions = permit_mynetworks, reject
+"""
+
+# What is taken goes to the hold queue. Tickets are Postfix's standard, and the cache of sessions beside them only
+# costs it time.
+POSTFIX_TLS = """
+smtpd_tls_security_level = may
+smtpd_tls_cert_file = {certificate.cert}
+smtpd_tls_key_file = {certificate.key}
+smtpd_relay_restrictions = check_client_access static:hold, permit_mynetworks, reject
+"""
+
 # name, type, private, wakeup, processes (0: no limit, -: as main.cf says), program
 POSTFIX_SERVICES = (
     ("127.0.0.1:{port}", "inet", "n", "-", "0", "smtpd"), ("pickup", "unix", "n", "60", "1", "pickup"),
@@ -64,20 +76,22 @@ POSTFIX_SERVICES = (
     ("proxymap", "unix", "-", "-", "-", "proxymap"), ("smtp", "unix", "-", "-", "-", "smtp"),
     ("relay", "unix", "-", "-", "-", "smtp"), ("showq", "unix", "n", "-", "-", "showq"),
     ("error", "unix", "-", "-", "-", "error"), ("retry", "unix", "-", "-", "-", "error"),
-    ("anvil", "unix", "-", "-", "1", "anvil"), ("scache", "unix", "-", "-", "1", "scache"),
-    ("postlog", "unix-dgram", "n", "-", "1", "postlogd"))
+    ("anvil", "unix", "-", "-", "1", "anvil"), ("tlsmgr", "unix", "-", "1000?", "1", "tlsmgr"),
+    ("scache", "unix", "-", "-", "1", "scache"), ("postlog", "unix-dgram", "n", "-", "1", "postlogd"))
 
 
 class Tmail:
     """tmail with its standard configuration, but no limit of sessions from one address: the load has only one.
 
-    Its log, one line an event, goes to a file.
+    Its log, one line an event, goes to a file. With a certificate it offers TLS and keeps what it takes.
     """
 
     name = "tmail"
 
-    def __init__(self, hop):
-        self._gateway = Gateway({"TMAIL_SMTPD_CONCURRENCY_PER_CLIENT": "0", "TMAIL_TEMPDIR": None}, start=False)
+    def __init__(self, hop, certificate=None):
+        tls = {"TMAIL_TLS_CERT": certificate.cert, "TMAIL_TLS_KEY": certificate.key,
+               "TMAIL_DELIVERD_LAUNCH": "false"} if certificate else {}
+        self._gateway = Gateway({"TMAIL_SMTPD_CONCURRENCY_PER_CLIENT": "0", "TMAIL_TEMPDIR": None, **tls}, start=False)
         log = self._gateway.path("log")
         os.mkdir(log)
         shutil.chown(log, os.stat(self._gateway.folder).st_uid)
@@ -101,17 +115,27 @@ class Tmail:
         """Make all that waits due now."""
         self._gateway.tmail("queue", "flush")
 
+    def forget(self):
+        """Remove all that is queued; not while it runs."""
+        owner = os.stat(self.queue_folder).st_uid
+        shutil.rmtree(self.queue_folder)
+        os.mkdir(self.queue_folder)
+        os.chown(self.queue_folder, owner, -1)
+
     def done(self):
         """Remove its folder."""
         self._gateway.done()
 
 
 class Postfix:
-    """Debian's Postfix as an instance of its own, tuned for this load. Its log goes where its own standard sends it."""
+    """Debian's Postfix as an instance of its own, tuned for this load. Its log goes where its own standard sends it.
+
+    With a certificate it offers TLS and keeps what it takes.
+    """
 
     name = "Postfix"
 
-    def __init__(self, hop):
+    def __init__(self, hop, certificate=None):
         self._folder = tempfile.mkdtemp(prefix="tmail-bench-postfix-")
         self.port, self.queue_folder = free_port(("127.0.0.1",)), os.path.join(self._folder, "queue")
         os.chmod(self._folder, 0o755)
@@ -119,7 +143,8 @@ class Postfix:
             os.mkdir(os.path.join(self._folder, name))
         os.chown(os.path.join(self._folder, "data"), pwd.getpwnam("postfix").pw_uid, -1)
         self._etc = os.path.join(self._folder, "etc")
-        self._write("main.cf", POSTFIX_MAIN.format(folder=self._folder, daemons=DAEMONS, hop=hop))
+        main = POSTFIX_MAIN + (POSTFIX_TLS if certificate else POSTFIX_RELAY)
+        self._write("main.cf", main.format(folder=self._folder, daemons=DAEMONS, hop=hop, certificate=certificate))
         self._write("master.cf", "".join(
             f"{name.format(port=self.port)} {kind} {private} - n {wakeup} {processes} {program}\n"
             for name, kind, private, wakeup, processes, program in POSTFIX_SERVICES))
@@ -160,6 +185,10 @@ class Postfix:
     def flush(self):
         """Make all that waits due now."""
         self._command("postqueue", "-f")
+
+    def forget(self):
+        """Remove all that is queued; not while it runs."""
+        self._command("postsuper", "-d", "ALL")
 
     def done(self):
         """Remove its folders."""

@@ -1,4 +1,4 @@
-"""The load: Postfix's smtp-source and smtp-sink, and clients that connect and stay."""
+"""The load: Postfix's smtp-source and smtp-sink, tlsload, and clients that connect and stay."""
 
 import contextlib
 import os
@@ -9,9 +9,11 @@ import time
 
 from client import Client
 from peers import answers, need
-from tmail import Failure, await_true, check
+from tls import client_context
+from tmail import ROOT, Failure, await_true, check
 from wire import free_port
 
+TLSLOAD = os.path.join(os.environ.get("BUILD", ROOT), "tests/bench/tlsload")
 COUNTS = re.compile(rb"sess=\d+ +quit=\d+ +mesg=(\d+)")
 
 
@@ -106,15 +108,31 @@ class Source:
         return ended
 
 
+def tls_sessions(port, meter, count, at_once, threads, resumed, size):
+    """Run that many sessions over TLS with a message each; return what tlsload says of them, as numbers by name."""
+    check(os.path.exists(TLSLOAD), f"{TLSLOAD} is missing: make tests/bench/tlsload")
+    words = [TLSLOAD, "-n", str(count), "-c", str(at_once), "-t", str(threads), "-l", str(size),
+             *(["-r"] if resumed else []), str(port)]
+    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as process:
+        meter.add(process.pid)
+        said, complaint = process.communicate()
+    check(process.returncode == 0, f"{complaint.strip()[:300]} (status {process.returncode})")
+    return {key: float(value) for key, value in (word.split("=") for word in said.split())}
+
+
 @contextlib.contextmanager
-def idle_sessions(port, count):
+def idle_sessions(port, count, tls=False):
     """Hold that many sessions open, each after its EHLO; each must still answer at the end."""
-    clients = []
+    clients, context = [], client_context(version="1.3")
     try:
         for number in range(count):
             try:
                 clients.append(Client("127.0.0.1", port))
                 clients[-1].greet()
+                if tls:
+                    clients[-1].starttls(context)
+                    clients[-1].command("EHLO client.example", "250 ")
             except (OSError, Failure) as error:
                 raise Failure(f"session {number + 1} of {count}: {error}") from None
         yield

@@ -3,6 +3,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 
@@ -54,7 +55,16 @@ def test_readme_commands_run():
     check(len(lines) >= 5, "the README has too few commands")
     with Gateway(start=False) as gateway:
         for line in lines:
-            gateway.tmail(*line.split()[1:])
+            gateway.tmail(*line.split()[1:], stdin="a password\n")
+
+
+def test_oauth_example_commands_run():
+    """The same of contrib/examples/oauth.md; a secret and a token are typed in."""
+    lines = [line for line in shell_blocks(read("contrib", "examples", "oauth.md")) if line.startswith("tmail ")]
+    check(len(lines) >= 5, "the example has too few commands")
+    with Gateway(start=False) as gateway:
+        for line in lines:
+            gateway.tmail(*shlex.split(line)[1:], stdin="a secret\na token\n")
 
 
 def test_readme_configuration_is_valid():
