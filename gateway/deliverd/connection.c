@@ -80,7 +80,23 @@ static void make_temporary(struct status *s)
 /* Who does not even greet is as dead as who does not answer: the next message need not wait for that again. */
 static bool is_silent(const struct client *client)
 {
-    return !client->introduced && !client->tls_failed && (client->stream.fault == STREAM_TIMEOUT || client->stream.fault == STREAM_CLOSED);
+    return !client->greeted && (client->stream.fault == STREAM_TIMEOUT || client->stream.fault == STREAM_CLOSED);
+}
+
+/* A login that nobody knows to work is tried by one thread at a time. */
+static struct status log_in(struct search *s)
+{
+    struct hop_logins *logins = s->context->logins;
+    struct str key = str_of(s->hop->key);
+    struct client *client = &s->connection->client;
+    struct status status;
+    enum hop_turn turn = hop_logins_enter(logins, key, s->flushed, &status);
+
+    if (turn == HOP_TURN_NONE)
+        return status;
+    status = client_login(client, &s->security.client);
+    hop_logins_leave(logins, key, turn, status_is_ok(&status) ? HOP_LOGIN_WORKS : client->login_failed ? HOP_LOGIN_FAILED : HOP_LOGIN_UNTRIED, &status);
+    return status;
 }
 
 static bool connect_and_greet(struct search *s, struct host *host)
@@ -100,11 +116,13 @@ static bool connect_and_greet(struct search *s, struct host *host)
     client_init(&c->client, &stream, conf->deliverd_remote_timeout);
     s->status = client_greet(&c->client, conf->me, &s->security.client);
     name_tls(c);
+    if (status_is_ok(&s->status) && s->security.client.login.length > 0)
+        s->status = log_in(s);
     if (status_is_ok(&s->status))
         return true;
     if (is_silent(&c->client))
         hosts_mark_dead(s->context->hosts, host, &s->status);
-    s->hop_is_over = c->client.tried_login;
+    s->hop_is_over = c->client.login_failed;
     make_temporary(&s->status);
     client_close(&c->client);
     return false;
@@ -185,43 +203,30 @@ static bool open_addresses(struct search *s)
     return false;
 }
 
-/* What the search for a connection has told about the login. */
-static enum hop_login login_outcome(const struct search *s, bool opened)
+/* With the password or the token at hand, which may have to be fetched. */
+static bool open_prepared(struct search *s)
 {
-    if (opened)
-        return HOP_LOGIN_WORKS;
-    return s->connection->client.tried_login ? HOP_LOGIN_FAILED : HOP_LOGIN_UNTRIED;
-}
+    bool ok = false;
 
-static bool open_with_login(struct search *s)
-{
-    struct hop_logins *logins = s->context->logins;
-    struct str key = str_of(s->hop->key);
-    bool ok;
-
-    if (!hop_logins_enter(logins, key, s->flushed, &s->status))
-        return false;
-    ok = open_addresses(s);
-    hop_logins_leave(logins, key, login_outcome(s, ok), &s->status);
+    s->status = security_prepare(&s->security, &s->context->means, s->context->conf, s->hop, s->flushed);
+    if (status_is_ok(&s->status))
+        ok = open_addresses(s);
     if (!ok && s->connection->client.login_refused && s->security.client.oauth)
         tokens_refuse(s->context->means.tokens, s->hop->oauth, s->security.client.secret);
+    security_done(&s->security);
     return ok;
 }
 
 static bool open_hop(struct search *s, const struct hop *hop)
 {
-    bool ok = false;
-
     s->hop = hop;
     s->hop_is_over = false;
     s->connection->tls[0] = '\0';
     s->connection->client = (struct client){0};
     snprintf(s->connection->name, CLAIM_HOST_SIZE, "%.200s:%d", hop->host, hop->port);
-    s->status = security_prepare(&s->security, &s->context->means, s->context->conf, hop);
-    if (status_is_ok(&s->status))
-        ok = hop->login != NULL ? open_with_login(s) : open_addresses(s);
-    security_done(&s->security);
-    return ok;
+    if (hop->login != NULL && hop_logins_have_failed(s->context->logins, str_of(hop->key), s->flushed, &s->status))
+        return false;
+    return open_prepared(s);
 }
 
 bool connection_open(struct connection *c, const struct attempt_context *context, const struct route_plan *plan, size_t first, int64_t flushed,

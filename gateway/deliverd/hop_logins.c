@@ -82,46 +82,65 @@ static bool wait_settled(struct hop_logins *l, const unsigned char key[CRYPTO_SH
     return e == NULL || e->state != TRIED;
 }
 
-static bool may_try(struct hop_logins *l, const unsigned char key[CRYPTO_SHA256], int64_t flushed, struct status *why)
+static bool has_failed(const struct hop_logins *l, const struct entry *e, int64_t flushed, struct status *why)
+{
+    if (e == NULL || e->state != FAILED || is_over(l, e) || e->failed < flushed)
+        return false;
+    *why = e->why;
+    return true;
+}
+
+static enum hop_turn take_turn(struct hop_logins *l, const unsigned char key[CRYPTO_SHA256], int64_t flushed, struct status *why)
 {
     bool settled = wait_settled(l, key);
     struct entry *e = find(l, key);
 
     if (!settled) {
-        *why = status_make(454, "4.7.8", "The login at this host is being tried for another message");
-        return false;
+        *why = stop_seen() ? status_make(451, "4.3.2", "Stopping, the login was not tried")
+                           : status_make(454, "4.7.8", "The login at this host is being tried for another message");
+        return HOP_TURN_NONE;
     }
+    if (has_failed(l, e, flushed, why))
+        return HOP_TURN_NONE;
     if (e != NULL && e->state == WORKS && !is_over(l, e))
-        return true;
-    if (e != NULL && e->state == FAILED && !is_over(l, e) && e->failed >= flushed) {
-        *why = e->why;
-        return false;
-    }
+        return HOP_TURN_FREE;
     if (e == NULL)
         e = make(l, key);
     e->state = TRIED;
     e->since = clock_now();
-    return true;
+    return HOP_TURN_MINE;
 }
 
-bool hop_logins_enter(struct hop_logins *l, struct str key, int64_t flushed, struct status *why)
+bool hop_logins_have_failed(struct hop_logins *l, struct str key, int64_t flushed, struct status *why)
 {
     unsigned char digest[CRYPTO_SHA256];
-    bool may;
+    bool failed;
 
     crypto_sha256(key, digest);
     lock_take(&l->lock);
-    may = may_try(l, digest, flushed, why);
+    failed = has_failed(l, find(l, digest), flushed, why);
     lock_release(&l->lock);
-    return may;
+    return failed;
 }
 
-static void settle(struct hop_logins *l, const unsigned char key[CRYPTO_SHA256], enum hop_login outcome, const struct status *why)
+enum hop_turn hop_logins_enter(struct hop_logins *l, struct str key, int64_t flushed, struct status *why)
+{
+    unsigned char digest[CRYPTO_SHA256];
+    enum hop_turn turn;
+
+    crypto_sha256(key, digest);
+    lock_take(&l->lock);
+    turn = take_turn(l, digest, flushed, why);
+    lock_release(&l->lock);
+    return turn;
+}
+
+static void settle(struct hop_logins *l, const unsigned char key[CRYPTO_SHA256], enum hop_turn turn, enum hop_login outcome, const struct status *why)
 {
     struct entry *e = find(l, key);
 
     if (outcome == HOP_LOGIN_UNTRIED) {
-        if (e != NULL && e->state == TRIED)
+        if (turn == HOP_TURN_MINE && e != NULL && e->state == TRIED)
             e->state = FREE;
         return;
     }
@@ -134,13 +153,13 @@ static void settle(struct hop_logins *l, const unsigned char key[CRYPTO_SHA256],
         e->why = *why;
 }
 
-void hop_logins_leave(struct hop_logins *l, struct str key, enum hop_login outcome, const struct status *why)
+void hop_logins_leave(struct hop_logins *l, struct str key, enum hop_turn turn, enum hop_login outcome, const struct status *why)
 {
     unsigned char digest[CRYPTO_SHA256];
 
     crypto_sha256(key, digest);
     lock_take(&l->lock);
-    settle(l, digest, outcome, why);
+    settle(l, digest, turn, outcome, why);
     signal_all(&l->settled);
     lock_release(&l->lock);
 }

@@ -15,12 +15,19 @@ enum { LOGINS_TRIED_WAIT_MS = 60000 };
 struct hop_logins;
 
 struct hop_logins *hop_logins_new(int64_t remember_ms);
-/* True: try it, and say hop_logins_leave.  False: *WHY it is left alone.  FLUSHED: clock_wall when an administrator asked, 0: never. */
-bool hop_logins_enter(struct hop_logins *l, struct str key, int64_t flushed, struct status *why);
+/* The login failed a while ago; *WHY is what was said then.  FLUSHED: clock_wall when an administrator asked, 0: never.  Does not block. */
+bool hop_logins_have_failed(struct hop_logins *l, struct str key, int64_t flushed, struct status *why);
+
+enum hop_turn {
+    HOP_TURN_NONE, /* it has failed, or somebody is still trying it: *WHY */
+    HOP_TURN_MINE, /* nobody knows: try it */
+    HOP_TURN_FREE, /* it works */
+};
 
 enum hop_login { HOP_LOGIN_UNTRIED, HOP_LOGIN_WORKS, HOP_LOGIN_FAILED };
 
-/* WHY is for HOP_LOGIN_FAILED. */
-void hop_logins_leave(struct hop_logins *l, struct str key, enum hop_login outcome, const struct status *why);
+enum hop_turn hop_logins_enter(struct hop_logins *l, struct str key, int64_t flushed, struct status *why);
+/* After HOP_TURN_MINE or HOP_TURN_FREE.  WHY is for HOP_LOGIN_FAILED. */
+void hop_logins_leave(struct hop_logins *l, struct str key, enum hop_turn turn, enum hop_login outcome, const struct status *why);
 
 #endif

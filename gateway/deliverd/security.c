@@ -29,7 +29,7 @@ static struct status open_password(struct security *s, struct secrets *secrets, 
     return ok ? status_ok() : status_make(454, "4.7.0", "The password of route %lld cannot be opened: %s", (long long)hop->route, error);
 }
 
-struct status security_prepare(struct security *s, const struct security_means *means, const struct conf *conf, const struct hop *hop)
+struct status security_prepare(struct security *s, const struct security_means *means, const struct conf *conf, const struct hop *hop, int64_t flushed)
 {
     struct tls_rule rule = rule_of(conf, hop);
     struct status status = status_ok();
@@ -47,7 +47,7 @@ struct status security_prepare(struct security *s, const struct security_means *
         .oauth = hop->oauth != NULL,
     };
     if (hop->oauth != NULL)
-        status = tokens_get(means->tokens, hop->oauth, &s->secret);
+        status = tokens_get(means->tokens, hop->oauth, flushed, &s->secret);
     else if (hop->login != NULL)
         status = open_password(s, means->secrets, hop);
     s->client.secret = buf_str(&s->secret);

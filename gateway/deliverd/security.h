@@ -26,8 +26,8 @@ struct security {
     struct buf secret;
 };
 
-/* 2xx, or 4xx when there is no secret for the login now.  security_done is due in either case. */
-struct status security_prepare(struct security *s, const struct security_means *means, const struct conf *conf, const struct hop *hop);
+/* FLUSHED as token.h has it.  2xx, or 4xx when there is no secret for the login now.  security_done is due in either case. */
+struct status security_prepare(struct security *s, const struct security_means *means, const struct conf *conf, const struct hop *hop, int64_t flushed);
 void security_done(struct security *s);
 /* The same without TLS. */
 void security_fall_back(struct security *s);

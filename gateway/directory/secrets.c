@@ -229,19 +229,24 @@ bool secrets_seal(struct secrets *s, struct str context, struct str plain, struc
     return ok;
 }
 
-/* After a failure the file is read again: it may be another by then. */
+/* The key at hand, else the one that is on disk now: it takes the place of the other when it fits and not before. */
 static bool open_sealed(struct secrets *s, struct str context, struct str sealed, struct buf *to, const struct complaint *c)
 {
-    bool had_key = s->has_key;
+    struct secrets other = {.path = s->path};
+    bool ok = s->has_key && crypto_open(s->key, context, sealed, to);
 
-    if (!load_existing(s, c))
+    if (ok)
+        return true;
+    if (!load_existing(&other, c))
         return false;
-    s->has_key = crypto_open(s->key, context, sealed, to);
-    if (!s->has_key && had_key)
-        return open_sealed(s, context, sealed, to, c); /* once, with the key as it is on disk now */
-    return s->has_key ||
-           complain(s, c, "a stored password was not sealed with this key, or for another row:"
-                          " restore the key from a backup, or store the password anew");
+    ok = crypto_open(other.key, context, sealed, to);
+    if (ok) {
+        memcpy(s->key, other.key, sizeof s->key);
+        s->has_key = true;
+    }
+    crypto_wipe(other.key, sizeof other.key);
+    return ok || complain(s, c, "a stored password was not sealed with this key, or for another row:"
+                                " restore the key from a backup, or store the password anew");
 }
 
 bool secrets_open(struct secrets *s, struct str context, struct str stored, struct buf *to, char *error, size_t error_size)

@@ -1,6 +1,7 @@
 #include "queue/claim.h"
 
 #include "base/memory.h"
+#include "queue/schema.h"
 
 bool claims_init(struct claims *c, struct queue *q)
 {
@@ -78,7 +79,8 @@ static int load_message(struct claims *c, int64_t id, struct claimed *m)
         e->user = arena_str(&m->arena, db_str(q, 4));
         e->client = arena_str(&m->arena, db_str(q, 5));
         e->helo = arena_str(&m->arena, db_str(q, 6));
-        e->body = db_int(q, 7) == BODY_8BITMIME ? BODY_8BITMIME : BODY_7BIT;
+        e->body = (db_int(q, 7) & ~MESSAGE_AUTH) == BODY_8BITMIME ? BODY_8BITMIME : BODY_7BIT;
+        e->auth = (db_int(q, 7) & MESSAGE_AUTH) != 0;
         e->smtputf8 = db_int(q, 8) != 0;
         e->ret = db_int(q, 9) == RET_FULL ? RET_FULL : db_int(q, 9) == RET_HDRS ? RET_HDRS : RET_NONE;
         e->envid = arena_str(&m->arena, db_str(q, 10));

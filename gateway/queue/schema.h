@@ -6,7 +6,7 @@
 #ifndef QUEUE_SCHEMA_H
 #define QUEUE_SCHEMA_H
 
-enum { QUEUE_SCHEMA_VERSION = 2 };
+enum { QUEUE_SCHEMA_VERSION = 2, MESSAGE_AUTH = 2 };
 
 extern const char queue_schema_sql[];
 /* By the version that is found: what brings it to the next. */

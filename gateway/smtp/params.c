@@ -58,10 +58,10 @@ static bool take_orcpt(struct context *c, struct str value)
     return xtext_is_orcpt(value, c->smtputf8);
 }
 
-/* RFC 4954 section 5.  We vouch for nobody's identity but that of the login, so what is said here goes no further: that is the same as <>. */
+/* RFC 4954 section 5.  We vouch for nobody's identity but that of the login, so what is said here becomes <>. */
 static bool take_auth(struct context *c, struct str value)
 {
-    (void)c;
+    c->mail->auth = true;
     return value.length > 0 && value.length <= AUTH_MAX && xtext_is_valid(value);
 }
 

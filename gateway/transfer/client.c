@@ -57,7 +57,7 @@ static void put_mail(struct client *c, const struct client_message *m, const cha
         length += (size_t)snprintf(params + length, sizeof params - length, " BODY=8BITMIME");
     if (needs_smtputf8(m) && offers(c, CLIENT_SMTPUTF8))
         length += (size_t)snprintf(params + length, sizeof params - length, " SMTPUTF8");
-    if (c->logged_in) /* RFC 4954 section 5: we vouch for nobody */
+    if (c->logged_in && e->auth) /* RFC 4954 section 5: we vouch for nobody */
         length += (size_t)snprintf(params + length, sizeof params - length, " AUTH=<>");
     if (offers(c, CLIENT_DSN) && e->ret != RET_NONE)
         length += (size_t)snprintf(params + length, sizeof params - length, " RET=%s", e->ret == RET_FULL ? "FULL" : "HDRS");
@@ -275,6 +275,16 @@ static void send_raw(struct client *c, const struct client_message *m)
 
 static const char unsendable[] = "The content has a bare CR or LF, or could not be read";
 
+/* From here on it may have the message, whatever becomes of the connection: nobody else is asked. */
+static struct status read_verdict(struct client *c, const char *to)
+{
+    struct status s = dialogue_read(c, to, 2 * c->timeout, NULL, NULL);
+
+    mind_welcome(c, &s);
+    c->unwelcome = false;
+    return s;
+}
+
 /* An unfinished DATA can only be undone by dropping the connection (RFC 5321 section 4.1.1.10). */
 static struct status send_data(struct client *c, const struct client_message *m)
 {
@@ -283,7 +293,7 @@ static struct status send_data(struct client *c, const struct client_message *m)
     c->expected++;
     if (!write_content(c, m, true, send_bytes))
         return dialogue_give_up(c, status_make(554, "5.6.0", unsendable));
-    return dialogue_read(c, "the end of data", 2 * c->timeout, NULL, NULL);
+    return read_verdict(c, "the end of data");
 }
 
 static struct status send_chunk(struct client *c, const struct client_message *m)
@@ -293,7 +303,7 @@ static struct status send_chunk(struct client *c, const struct client_message *m
     dialogue_put(c, "BDAT %lld LAST", (long long)m->size);
     if (!c->broken)
         send_raw(c, m);
-    return dialogue_read(c, "BDAT", 2 * c->timeout, NULL, NULL);
+    return read_verdict(c, "BDAT");
 }
 
 static void reset(struct client *c)

@@ -3,7 +3,6 @@
 #include "sasl/mechanism.h"
 #include "transfer/client.h"
 #include "transfer/dialogue.h"
-#include "transfer/login.h"
 
 #include <string.h>
 
@@ -101,6 +100,12 @@ static struct status do_without(struct client *c, const struct client_security *
     return status_make(451, "4.7.4", "%s refused STARTTLS: %d %s", security->host, refusal->code, refusal->text);
 }
 
+/* In the middle of TLS; a server that is busy (421), or slow, is another matter. */
+static bool broke_off(const struct client *c)
+{
+    return c->broken && (c->stream.fault == STREAM_TLS || c->stream.fault == STREAM_CLOSED);
+}
+
 static struct status protect(struct client *c, const char *me, const struct client_security *security)
 {
     struct status s;
@@ -111,7 +116,7 @@ static struct status protect(struct client *c, const char *me, const struct clie
         return security->policy > TLS_MAY ? not_offered(security) : status_ok();
     dialogue_put(c, "STARTTLS");
     s = dialogue_command(c, "STARTTLS");
-    c->tls_failed = c->broken && c->stream.fault != STREAM_STOPPED;
+    c->tls_failed = broke_off(c);
     if (c->broken)
         return s;
     if (s.code != 220)
@@ -121,7 +126,7 @@ static struct status protect(struct client *c, const char *me, const struct clie
         return s;
     s = introduce(c, me);
     /* With TLS 1.3 a server that does not like us says so when we believe the handshake done. */
-    c->tls_failed = c->broken && (c->stream.fault == STREAM_TLS || c->stream.fault == STREAM_CLOSED);
+    c->tls_failed = broke_off(c);
     return s;
 }
 
@@ -137,11 +142,10 @@ struct status client_greet(struct client *c, const char *me, const struct client
         return s;
     c->expected = 1; /* the banner */
     s = only(dialogue_command(c, "connect"), 220, "connect");
+    c->greeted = !c->broken;
     if (!c->broken && status_is_ok(&s))
         s = introduce(c, me);
     if (!c->broken && status_is_ok(&s))
         s = protect(c, me, security);
-    if (!c->broken && status_is_ok(&s) && security->login.length > 0)
-        s = login_run(c, security);
     return s;
 }

@@ -1,4 +1,5 @@
-#include "transfer/login.h"
+/* Our login at a next hop (RFC 4954). */
+#include "transfer/client.h"
 
 #include "base/base64.h"
 #include "base/crypto.h"
@@ -9,7 +10,7 @@
 #include <string.h>
 
 /* Longer lines are no longer sure to be taken (RFC 5321 section 4.5.3.1.4): then the initial response waits for the server's first challenge. */
-enum { INITIAL_MAX = 480, ROUNDS_MAX = 10 };
+enum { INITIAL_MAX = 480, ROUNDS_MAX = 10, RUN = 6 };
 
 struct attempt {
     struct client *client;
@@ -102,22 +103,27 @@ static struct status failed(const struct attempt *a, const char *why)
 /* The dialogue stays in step: RFC 4954 section 4, `*` ends an exchange. */
 static struct status cancel(struct attempt *a, const char *why)
 {
+    a->client->login_failed = true;
     dialogue_put(a->client, "*");
     (void)read_reply(a);
     return failed(a, why);
 }
 
-/* TEXT of the server repeats the secret, or a line that it was sent in: some quote the command that they do not like. */
-static bool repeats_secret(const struct attempt *a, struct str text)
+/* A run of TEXT as long as that, or all of a shorter secret, is a part of it. */
+static bool shares_run(struct str text, struct str secret)
 {
-    struct str rest = buf_str(&a->said), line;
+    size_t run = secret.length < RUN ? secret.length : RUN;
 
-    if (str_contains(text, a->security->secret))
-        return true;
-    while (str_cut(&rest, '\n', &line))
-        if (str_contains(text, line))
+    for (size_t i = 0; run > 0 && i + run <= text.length; i++)
+        if (str_contains(secret, str_part(text, i, run)))
             return true;
     return false;
+}
+
+/* TEXT of the server repeats some of the secret, or of what it was sent in: some quote the command that they do not like, or its beginning. */
+static bool repeats_secret(const struct attempt *a, struct str text)
+{
+    return shares_run(text, a->security->secret) || shares_run(text, buf_str(&a->said));
 }
 
 static const char *showable(const struct attempt *a, const char *text)
@@ -131,11 +137,13 @@ static struct status verdict(struct attempt *a, const struct status *reply)
     char text[2 * STATUS_TEXT_SIZE];
 
     if (reply->code == 235) {
-        if (!sasl_client_proved(a->sasl))
+        a->client->login_failed = !sasl_client_proved(a->sasl);
+        if (a->client->login_failed)
             return dialogue_give_up(a->client, failed(a, "the server did not prove that it knows the password"));
         a->client->logged_in = true;
         return status_ok();
     }
+    a->client->login_failed = true;
     a->client->login_refused = status_is_permanent(reply);
     snprintf(text, sizeof text, "%d %s%s%s", reply->code, showable(a, reply->text), complaint[0] != '\0' ? " " : "", showable(a, complaint));
     return failed(a, text);
@@ -179,7 +187,7 @@ static struct status no_mechanism(const struct client *c, const struct client_se
     return status_make(454, "4.7.8", "%s offers no login for %s", security->host, security->oauth ? "an OAuth token" : "a password");
 }
 
-struct status login_run(struct client *c, const struct client_security *security)
+struct status client_login(struct client *c, const struct client_security *security)
 {
     struct attempt a = {.client = c, .security = security};
     bool has_binding = c->has_tls && tls_binding(c->stream.tls, a.binding);
@@ -194,9 +202,10 @@ struct status login_run(struct client *c, const struct client_security *security
         login.binding = (struct str){(const char *)a.binding, sizeof a.binding};
     login.could_bind = has_binding && a.mechanism == SASL_SCRAM_SHA_256;
     a.sasl = sasl_client_begin(a.mechanism, &login);
-    c->masked = c->tried_login = true;
+    c->masked = true;
     s = converse(&a);
     c->masked = false;
+    c->login_failed = c->login_failed || (c->broken && c->failure.code == 421); /* "too many logins", say */
     if (c->broken && repeats_secret(&a, str_of(s.text)))
         s = c->failure = failed(&a, "the server broke it off, and repeated the login");
     sasl_client_end(&a.sasl);

@@ -15,6 +15,7 @@ struct entry {
     bool fetching;
     int users; /* calls that have it in hand */
     int64_t asked_at;
+    int64_t failed_at; /* clock_wall */
 };
 
 struct tokens {
@@ -127,6 +128,12 @@ static void warn_refused(const struct entry *e, const struct status *s)
     log_end(&line);
 }
 
+static void note_failure(struct entry *e, const struct status *s, int64_t now)
+{
+    token_state_failed(&e->state, s, now);
+    e->failed_at = clock_wall();
+}
+
 /* The lock is taken before and after, and not while the network is waited for. */
 static struct status fetch(struct tokens *t, struct entry *e, int64_t deadline)
 {
@@ -144,7 +151,7 @@ static struct status fetch(struct tokens *t, struct entry *e, int64_t deadline)
     if (status_is_ok(&s))
         token_state_fetched(&e->state, buf_str(&answer.access_token), answer.life_s, now);
     else if (asked)
-        token_state_failed(&e->state, &s, now);
+        note_failure(e, &s, now);
     event = token_state_event(&e->state, now);
     left = token_state_is_good(&e->state, now) ? e->state.expires_at - now : 0;
     e->fetching = false;
@@ -185,7 +192,7 @@ static struct status get(struct tokens *t, struct entry *e, int64_t deadline, st
     }
 }
 
-struct status tokens_get(struct tokens *t, const char *name, struct buf *to)
+struct status tokens_get(struct tokens *t, const char *name, int64_t flushed, struct buf *to)
 {
     int64_t now = clock_now();
     struct status s;
@@ -197,6 +204,8 @@ struct status tokens_get(struct tokens *t, const char *name, struct buf *to)
         s = status_make(454, "4.7.0", "OAuth client %s: the tokens of %d other clients are being fetched", name, TOKEN_NAMES_MAX);
     } else {
         e->asked_at = now;
+        if (flushed > e->failed_at)
+            token_state_ask_again(&e->state, now);
         e->users++;
         s = get(t, e, now + TOKEN_TIMEOUT_MS, to);
         e->users--;
@@ -212,6 +221,8 @@ void tokens_refuse(struct tokens *t, const char *name, struct str token)
 
     lock_take(&t->lock);
     e = find(t, name);
+    if (e != NULL)
+        e->failed_at = clock_wall();
     if (e != NULL)
         token_state_refuse(&e->state, token, &s, clock_now());
     lock_release(&t->lock);

@@ -35,6 +35,11 @@ void token_state_failed(struct token_state *s, const struct status *failure, int
     s->quiet_until = now + TOKEN_PAUSE_MS;
 }
 
+void token_state_ask_again(struct token_state *s, int64_t now)
+{
+    s->quiet_until = now;
+}
+
 const char *token_state_event(const struct token_state *s, int64_t now)
 {
     if (token_state_is_good(s, now))

@@ -30,6 +30,8 @@ enum token_step token_state_next(const struct token_state *s, int64_t now);
 bool token_state_is_good(const struct token_state *s, int64_t now);
 
 void token_state_fetched(struct token_state *s, struct str token, int64_t life_s, int64_t now);
+/* The pause after a failure is over. */
+void token_state_ask_again(struct token_state *s, int64_t now);
 void token_state_failed(struct token_state *s, const struct status *failure, int64_t now);
 /* The event of the log for that: how bad it is. */
 const char *token_state_event(const struct token_state *s, int64_t now);

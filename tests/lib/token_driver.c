@@ -37,7 +37,7 @@ static void say(struct status s)
 static void get(const char *name, struct buf *answer)
 {
     struct buf token = {0};
-    struct status s = tokens_get(tokens, name, &token);
+    struct status s = tokens_get(tokens, name, 0, &token);
 
     if (status_is_ok(&s))
         buf_print(answer, "ok %s", buf_text(&token));

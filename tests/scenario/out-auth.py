@@ -281,6 +281,20 @@ def test_a_connection_is_used_again_by_the_same_login():
         equal([session.attempts for session in sink.sessions], [["SCRAM-SHA-256-PLUS"]], "attempts of the sessions")
 
 
+def test_an_identity_that_the_client_claims_goes_no_further():
+    """RFC 4954 section 5: whom we do not trust in this is <> to those whom we log in at; who claims nothing has nothing said of it."""
+    with gateway_with() as gateway, hop() as sink:
+        gateway.route("claims.example", sink, *LOGIN)
+        for number, parameter in enumerate(("", " AUTH=joe@client.example", " AUTH=<>")):
+            with gateway.session() as client:
+                client.mail("a@client.example", [f"b{number}@claims.example"], b"Subject: x\r\n\r\n", parameters=parameter)
+                client.quit()
+            sink.wait(number + 1)
+        said = [line for line in b"".join(sink.commands()).split(b"\r\n") if line.startswith(b"MAIL")]
+        equal([b"AUTH=" in line for line in said], [False, True, True], f"AUTH in {said}")
+        equal([line.split(b"AUTH=")[1].split()[0] for line in said[1:]], [b"<>", b"<>"], "what it says")
+
+
 def test_a_password_that_is_changed_is_used_for_the_next_message():
     """No connection of the old one, no cache."""
     with gateway_with() as gateway, hop(["PLAIN"]) as sink:

@@ -24,16 +24,19 @@ static void one_that_failed_is_left_alone_for_a_while(void)
     struct hop_logins *l = make_logins(80);
     struct status why = {0};
 
-    check(hop_logins_enter(l, STR("one"), 0, &why));
-    hop_logins_leave(l, STR("one"), HOP_LOGIN_FAILED, &wrong);
-    check(!hop_logins_enter(l, STR("one"), 0, &why));
+    check_number(hop_logins_enter(l, STR("one"), 0, &why), HOP_TURN_MINE);
+    hop_logins_leave(l, STR("one"), HOP_TURN_MINE, HOP_LOGIN_FAILED, &wrong);
+    check_number(hop_logins_enter(l, STR("one"), 0, &why), HOP_TURN_NONE);
     check_text(why.text, "wrong password");
-    check(hop_logins_enter(l, STR("two"), 0, &why)); /* another login is another matter */
-    hop_logins_leave(l, STR("two"), HOP_LOGIN_UNTRIED, NULL);
+    check_number(hop_logins_enter(l, STR("two"), 0, &why), HOP_TURN_MINE); /* another login is another matter */
+    hop_logins_leave(l, STR("two"), HOP_TURN_MINE, HOP_LOGIN_UNTRIED, NULL);
     poll(NULL, 0, 120);
-    check(hop_logins_enter(l, STR("one"), 0, &why));
-    hop_logins_leave(l, STR("one"), HOP_LOGIN_WORKS, NULL);
-    check(hop_logins_enter(l, STR("one"), 0, &why) && hop_logins_enter(l, STR("one"), 0, &why)); /* one that works stops nobody */
+    check_number(hop_logins_enter(l, STR("one"), 0, &why), HOP_TURN_MINE);
+    hop_logins_leave(l, STR("one"), HOP_TURN_MINE, HOP_LOGIN_WORKS, NULL);
+    check_number(hop_logins_enter(l, STR("one"), 0, &why), HOP_TURN_FREE); /* one that works stops nobody */
+    check_number(hop_logins_enter(l, STR("one"), 0, &why), HOP_TURN_FREE);
+    hop_logins_leave(l, STR("one"), HOP_TURN_FREE, HOP_LOGIN_UNTRIED, NULL); /* a connection that broke says nothing of the login */
+    check_number(hop_logins_enter(l, STR("one"), 0, &why), HOP_TURN_FREE);
 }
 
 static void an_administrator_may_ask_again(void)
@@ -41,11 +44,12 @@ static void an_administrator_may_ask_again(void)
     struct hop_logins *l = make_logins(60000);
     struct status why;
 
-    check(hop_logins_enter(l, STR("one"), 0, &why));
-    hop_logins_leave(l, STR("one"), HOP_LOGIN_FAILED, &wrong);
-    check(!hop_logins_enter(l, STR("one"), clock_wall() - 1000, &why));
-    check(hop_logins_enter(l, STR("one"), clock_wall() + 1000, &why));
-    hop_logins_leave(l, STR("one"), HOP_LOGIN_UNTRIED, NULL);
+    check_number(hop_logins_enter(l, STR("one"), 0, &why), HOP_TURN_MINE);
+    hop_logins_leave(l, STR("one"), HOP_TURN_MINE, HOP_LOGIN_FAILED, &wrong);
+    check_number(hop_logins_enter(l, STR("one"), clock_wall() - 1000, &why), HOP_TURN_NONE);
+    check(hop_logins_have_failed(l, STR("one"), 0, &why) && !hop_logins_have_failed(l, STR("one"), clock_wall() + 1000, &why));
+    check_number(hop_logins_enter(l, STR("one"), clock_wall() + 1000, &why), HOP_TURN_MINE);
+    hop_logins_leave(l, STR("one"), HOP_TURN_MINE, HOP_LOGIN_UNTRIED, NULL);
 }
 
 static struct {
@@ -58,10 +62,10 @@ static void knock(void *unused)
     struct status why;
 
     (void)unused;
-    if (hop_logins_enter(crowd.logins, STR("one"), 0, &why)) {
+    if (hop_logins_enter(crowd.logins, STR("one"), 0, &why) != HOP_TURN_NONE) {
         atomic_fetch_add(&crowd.tried, 1);
         poll(NULL, 0, 50);
-        hop_logins_leave(crowd.logins, STR("one"), HOP_LOGIN_FAILED, &wrong);
+        hop_logins_leave(crowd.logins, STR("one"), HOP_TURN_MINE, HOP_LOGIN_FAILED, &wrong);
     } else {
         atomic_fetch_add(&crowd.refused, 1);
     }
@@ -88,10 +92,10 @@ static void the_table_is_bounded(void)
 
     for (int i = 0; i < 1000; i++) {
         snprintf(key, sizeof key, "login %d", i);
-        if (!check(hop_logins_enter(l, str_of(key), 0, &why)))
+        if (!check(hop_logins_enter(l, str_of(key), 0, &why) == HOP_TURN_MINE))
             return;
-        hop_logins_leave(l, str_of(key), HOP_LOGIN_FAILED, &wrong);
-        if (!check(!hop_logins_enter(l, str_of(key), 0, &why)))
+        hop_logins_leave(l, str_of(key), HOP_TURN_MINE, HOP_LOGIN_FAILED, &wrong);
+        if (!check(hop_logins_enter(l, str_of(key), 0, &why) == HOP_TURN_NONE))
             return;
     }
 }

@@ -48,7 +48,7 @@ static void the_rule_of_a_hop_is_found(void)
         struct status status;
 
         hop.has_tls_rule = table[i].rule != NULL && check(tls_rule_parse(&hop.tls_rule, str_of(table[i].rule)));
-        status = security_prepare(&s, &means, &conf, &hop);
+        status = security_prepare(&s, &means, &conf, &hop, 0);
         if (check(status_is_ok(&status)) + check_number(s.client.policy, table[i].policy) + check(s.client.from_first_byte == table[i].from_first_byte) +
                 check(s.client.verify == table[i].verify) + check(s.may_fall_back == table[i].may_fall_back) +
                 check(s.client.plain_after == table[i].may_fall_back) + check((s.client.secret.length > 0) == table[i].login) < 7)
@@ -66,7 +66,7 @@ static void a_password_without_its_key_is_none(void)
     const struct conf conf = {.deliverd_remote_tls = TLS_MAY};
     const struct hop hop = {.route = 7, .host = "mx.example.org", .port = 25, .login = "me", .password = "{sealed}AAAA"};
     struct security s;
-    struct status status = security_prepare(&s, &means, &conf, &hop);
+    struct status status = security_prepare(&s, &means, &conf, &hop, 0);
 
     check_number(status.code, 454);
     check_has(status.text, "route 7");
