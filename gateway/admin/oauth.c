@@ -12,7 +12,7 @@ enum { TOKEN_SIZE = OAUTH_TEXT_MAX + 2 };
 static const struct option_spec update_options[] = {
     {"clientSecret", NULL, "SECRET", "the client's secret"},
     {"refreshToken", NULL, "TOKEN", "the refresh token"},
-    {"scope", NULL, "SCOPE", "what is asked for, words separated by spaces"},
+    {"scope", NULL, "SCOPE", "what is asked for, words separated by spaces; none for nothing"},
     {"secrets", NULL, NULL, "read secret and refresh token, where they are not given, from the terminal or as lines of standard input;"
                             " an empty line leaves what is there"},
     CHANGE_OPTION_CREATE,
@@ -103,7 +103,8 @@ static struct status update(struct tables *t, struct secrets *secrets, const str
 
 static int run_update(struct invocation *i)
 {
-    struct typed typed = {.client = {.name = i->words[0], .scope = invocation_value(i, "scope")}};
+    const char *scope = invocation_value(i, "scope");
+    struct typed typed = {.client = {.name = i->words[0], .scope = scope != NULL && strcmp(scope, "none") == 0 ? "" : scope}};
 
     if (!invocation_has(i, "scope") && !invocation_has(i, "clientSecret") && !invocation_has(i, "refreshToken") && !invocation_has(i, "secrets")) {
         (void)invocation_fail(i, "--clientSecret, --refreshToken, --secrets or --scope is needed");

@@ -151,7 +151,7 @@ static const struct conf_key keys[] = {
                "a login exists where hashes are of several kinds: 0 is for tests."},
     {LOGINS, .name = "TMAIL_SMTPD_AUTH_MAX_FAILURES", NUMBER(smtpd_auth_max_failures, 0, 1000000), .standard = "20",
      .help = "failed logins of an address within TMAIL_SMTPD_AUTH_LOCK_TIME before it is locked out for that time, 0 for no limit",
-     .manual = "All addresses of an IPv6 network of 64 bits count as one.  Relay IPs are never locked out: many may log in through one, by a webmail say."},
+     .manual = "All addresses of an IPv6 network of 64 bits count as one.  This host itself and relay IPs are never locked out: many may log in through them, by a webmail say."},
     {LOGINS, .name = "TMAIL_SMTPD_AUTH_LOCK_TIME", TIME(smtpd_auth_lock_time, SECONDS(1), DAYS(1)), .standard = "10m",
      .help = "time that an address is locked out"},
     {LOGINS, .name = "TMAIL_SMTPD_SENDER_LOGIN", WORD(smtpd_sender_login, enum conf_sender_login, sender_logins), .standard = "off",

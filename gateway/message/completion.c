@@ -42,7 +42,8 @@ static void note_field(struct completion *c)
     c->headed = true;
 }
 
-enum kind { UNKNOWN, FIELD, CONTINUATION, EMPTY, TEXT };
+/* MAILBOX: a mailbox's own line (RFC 4155), which scripts leave on top of what they submit. */
+enum kind { UNKNOWN, FIELD, MAILBOX, CONTINUATION, EMPTY, TEXT };
 
 /* What the beginning of a line says that it is, its last byte being new. */
 static enum kind kind_of(const struct completion *c)
@@ -55,8 +56,8 @@ static enum kind kind_of(const struct completion *c)
         return c->headed ? CONTINUATION : TEXT;
     if (last == ':')
         return c->held_length > 1 ? FIELD : TEXT;
-    if (last == ' ' && str_equal((struct str){c->held, c->held_length}, STR("From ")))
-        return FIELD; /* a mailbox's own line (RFC 4155), which scripts leave on top of what they submit */
+    if (!c->headed && str_equal((struct str){c->held, c->held_length}, STR("From ")))
+        return MAILBOX;
     if ((last == ' ' || last == '\t') && c->held_length < COMPLETION_HELD)
         return UNKNOWN;
     if (c->held_length == COMPLETION_HELD)
@@ -84,6 +85,10 @@ static void take_beginning(struct completion *c, char byte, data_sink sink, void
         return;
     if (kind == FIELD)
         note_field(c);
+    if (kind == MAILBOX) { /* as a field it breaks no header */
+        sink(context, STR("X-Mailbox-Line: "));
+        c->headed = true;
+    }
     if (kind == EMPTY || (kind == TEXT && !c->headed))
         add_missing(c, sink, context);
     if (kind == TEXT && !c->headed)

@@ -12,6 +12,8 @@ struct reading {
     bool grouped;   /* within a group */
     bool gap;       /* white space or a comment stands behind what is in `address` */
     bool split;     /* it stood between two words */
+    bool has_at;    /* an @ without quotes is in `address` */
+    bool name_has_at; /* and in `display` */
     struct buf address, display; /* display: the words in front of < */
 };
 
@@ -72,6 +74,7 @@ static void add_byte(struct reading *r, char c)
         return;
     }
     begin_piece(r, c);
+    r->has_at = r->has_at || c == '@';
     buf_add_byte(&r->address, c);
 }
 
@@ -82,8 +85,11 @@ static bool pass_brackets(struct reading *r)
         return false;
     r->bracketed = true;
     buf_add(&r->display, buf_str(&r->address));
+    r->name_has_at = r->has_at;
+    if (r->address.full)
+        buf_clear(&r->display); /* no address is that long */
     buf_clear(&r->address);
-    r->gap = r->split = false;
+    r->gap = r->split = r->has_at = false;
     for (r->at++; r->at < r->text.length;) {
         char c = r->text.data[r->at];
 
@@ -136,16 +142,14 @@ static bool pass_token(struct reading *r)
 /* A quoted string is a name, whatever stands in it; words without quotes that look like an address are what some programs show as the sender. */
 static bool is_honest_display(const struct reading *r)
 {
-    struct str display = buf_str(&r->display);
-
-    return !str_has(display, '@') || str_starts(display, STR("\"")) || str_equal_nocase(display, buf_str(&r->address));
+    return !r->name_has_at || str_equal_nocase(buf_str(&r->display), buf_str(&r->address));
 }
 
 static void forget_mailbox(struct reading *r)
 {
     buf_clear(&r->address);
     buf_clear(&r->display);
-    r->bracketed = r->gap = r->split = false;
+    r->bracketed = r->gap = r->split = r->has_at = r->name_has_at = false;
 }
 
 static bool end_mailbox(struct reading *r, struct mailboxes *m, struct arena *arena)
@@ -164,7 +168,7 @@ static bool end_mailbox(struct reading *r, struct mailboxes *m, struct arena *ar
 
 static bool begin_group(struct reading *r)
 {
-    bool ok = !r->grouped && !r->bracketed && !str_has(buf_str(&r->address), '@') && r->address.length > 0;
+    bool ok = !r->grouped && !r->bracketed && !r->has_at && r->address.length > 0;
 
     r->grouped = true;
     forget_mailbox(r);

@@ -8,17 +8,17 @@
 
 #include <string.h>
 
-/* A host of ours, through which many may log in: a webmail, say. */
-static bool is_relayip(const struct session *s)
+/* This host or one of ours, through which many may log in: a webmail, say. */
+static bool is_ours(const struct session *s)
 {
     const struct directory *d = s->smtpd->directory;
 
-    return d->relayip(d->self, &s->stream.peer) == ANSWER_YES;
+    return address_is_loopback(&s->stream.peer) || d->relayip(d->self, &s->stream.peer) == ANSWER_YES;
 }
 
 static bool may_show_secret(const struct session *s)
 {
-    return s->has_tls || (s->smtpd->conf->smtpd_auth_plain_text && (address_is_loopback(&s->stream.peer) || is_relayip(s)));
+    return s->has_tls || (s->smtpd->conf->smtpd_auth_plain_text && is_ours(s));
 }
 
 /* This session may use it now. */
@@ -127,7 +127,7 @@ static void refuse(struct session *s, const char *login, const char *mechanism, 
     struct guard_count c = guard_failed(s->smtpd->guard, &s->stream.peer, str_of(login));
 
     log_failure(s, "login-failed", login, mechanism, &c);
-    if (c.locked && !is_relayip(s))
+    if (c.locked && !is_ours(s))
         log_failure(s, "login-locked", login, mechanism, &c);
     stop_wait(asked + c.delay);
     session_error(s, 535, "5.7.8", "Login or password is wrong, or the login may not be used");
@@ -191,11 +191,12 @@ static void run(struct session *s, const struct judge_mechanism *m, bool offers_
     struct exchange *x;
     int64_t asked = clock_now();
     enum sasl_result result = judge_begin(s->smtpd->judge, m->name, &client, initial, &x);
+    bool ended = !converse(s, x, &result, &asked);
 
-    if (converse(s, x, &result, &asked))
-        answer(s, result, exchange_login(x), m->name, asked);
-    else
+    if (ended || result == SASL_MALFORMED)
         note_cancelled(s, exchange_login(x), m->name);
+    if (!ended)
+        answer(s, result, exchange_login(x), m->name, asked);
     exchange_end(&x);
 }
 
@@ -204,9 +205,9 @@ static bool is_locked(struct session *s)
 {
     int64_t left = guard_locked(s->smtpd->guard, &s->stream.peer);
 
-    if (left == 0 || is_relayip(s))
+    if (left == 0 || is_ours(s))
         return false;
-    session_error(s, 454, "4.7.0", "Too many failed logins from your address, try again in %lld minutes", (long long)(left / 60000 + 1));
+    session_error(s, 454, "4.7.0", "Too many failed logins from your address, try again in %lld minutes", (long long)left / 60000 + 1);
     return true;
 }
 

@@ -45,14 +45,14 @@ static enum sasl_answer answer_of(enum answer answer)
 
 static enum sasl_answer check(void *self, struct str login, struct str password)
 {
-    const struct directory *d = self;
+    const struct directory *d = ((const struct judge *)self)->directory;
 
     return answer_of(d->check_password(d->self, login, password));
 }
 
 static enum sasl_answer keys(void *self, struct str login, struct sasl_keys *to)
 {
-    const struct directory *d = self;
+    const struct directory *d = ((const struct judge *)self)->directory;
 
     return answer_of(d->keys(d->self, login, to));
 }
@@ -71,7 +71,7 @@ struct judge *judge_new(const struct conf *conf, const struct directory *directo
 
     j->conf = conf;
     j->directory = directory;
-    j->users = (struct sasl_users){.self = (void *)(uintptr_t)directory, .check = check, .keys = keys};
+    j->users = (struct sasl_users){.self = j, .check = check, .keys = keys};
     j->wants_all = !is_set(conf, "TMAIL_SMTPD_AUTH_MECHANISMS");
     lock_init(&j->lock);
     sasl_list_parse(&j->wanted, str_of(conf->smtpd_auth_mechanisms), &unused);

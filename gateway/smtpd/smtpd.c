@@ -118,10 +118,11 @@ static void take_certificates(struct receiver *r)
     struct buf bundle = {.limit = TLS_BUNDLE_MAX};
     char error[TLS_ERROR_SIZE] = "the parent's bundle is damaged";
     int file = stop_take_file();
+    bool ok = file_read_fd(file, &bundle);
 
-    if (!file_read_fd(file, &bundle) || (bundle.length > 0 && !tls_files_parse(&pairs, buf_str(&bundle))))
-        log_message(LOG_LEVEL_ERROR, "certificates", "%s", error);
-    else if (bundle.length > 0 && !use_pairs(r, &pairs, error, sizeof error))
+    if (ok && bundle.length > 0)
+        ok = tls_files_parse(&pairs, buf_str(&bundle)) && use_pairs(r, &pairs, error, sizeof error);
+    if (!ok)
         log_message(LOG_LEVEL_ERROR, "certificates", "%s", error);
     else if (bundle.length > 0)
         log_message(LOG_LEVEL_INFO, "certificates", "%zu in use", pairs.count);

@@ -91,6 +91,7 @@ static void fill_envelope(struct session *s, struct transaction *t, const struct
     e->user = str_of(s->login);
     e->helo = arena_str(&t->arena, str_of(s->helo)); /* as it is now: a later HELO ends the transaction */
     e->body = params->body;
+    e->auth = params->auth;
     e->ret = params->ret;
     e->envid = arena_str(&t->arena, params->envid);
     t->smtputf8 = params->smtputf8;

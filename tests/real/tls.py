@@ -441,11 +441,16 @@ def forwarding(hop, *route):
     return gateway
 
 
-def send(gateway, recipient="b@hop.example"):
+def send(gateway):
     """A message for the next hop."""
     with gateway.session() as client:
-        client.mail("a@client.example", [recipient], b"Subject: for aiosmtpd\r\n\r\nHello.\r\n")
+        client.mail("a@client.example", ["b@hop.example"], b"Subject: for aiosmtpd\r\n\r\nHello.\r\n")
         client.quit()
+
+
+def outcome(gateway, since):
+    """What becomes of it: a line of the log."""
+    return gateway.await_log(r"event=(delivered|deferred|failed) .*recipient=b@hop\.example .*", since).string
 
 
 def test_aiosmtpd_that_wants_tls_and_a_login():
@@ -453,7 +458,10 @@ def test_aiosmtpd_that_wants_tls_and_a_login():
     for at_once, excluded, mechanism in ((False, [], "PLAIN"), (False, ["PLAIN"], "LOGIN"), (True, [], "PLAIN"), (True, ["PLAIN"], "LOGIN")):
         with Hop(at_once=at_once, auth_exclude_mechanism=excluded) as hop, forwarding(hop, *(("--tls", "verify+smtps") if at_once else ())) as gateway:
             for count in (1, 2):
+                mark = gateway.mark()
                 send(gateway)
+                line = outcome(gateway, mark)
+                check("event=delivered" in line, f"not delivered: {line}")
                 envelope, logged_in, version = hop.wait(count)[-1]
                 equal((envelope.mail_from, envelope.rcpt_tos, logged_in, version), ("a@client.example", ["b@hop.example"], True, "TLSv1.3"), "message")
                 check(b"Subject: for aiosmtpd\r\n\r\nHello.\r\n" in envelope.content, f"content: {envelope.content!r}")
@@ -476,7 +484,10 @@ def test_aiosmtpd_that_has_another_password():
         number = matches(re.compile(r"\d+"), gateway.tmail("routes", "list"))[0]
         gateway.tmail("routes", "del", number)
         gateway.tmail("routes", "add", "-d", "hop.example", "-rh", hop.address, "-rp", str(hop.port), "-rl", JOE, stdin="another word\n")
+        mark = gateway.mark()
         gateway.tmail("queue", "flush")
+        line = outcome(gateway, mark)
+        check("event=delivered" in line, f"not delivered: {line}")
         equal(hop.wait(1)[0][0].rcpt_tos, ["b@hop.example"], "recipients")
         gateway.await_empty_queue()
         check("event=failed" not in gateway.log(), f"a failure in the log:\n{gateway.log_tail()}")

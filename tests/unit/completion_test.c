@@ -23,7 +23,7 @@ static const struct {
     {" starts with a space\r\n", "DI\r\n starts with a space\r\n"},
     {": x\r\n", "DI\r\n: x\r\n"},
     {"word\r\n", "DI\r\nword\r\n"},
-    {"From me Sat Nov 21 12:00:00 2026\r\nSubject: x\r\n\r\n", "From me Sat Nov 21 12:00:00 2026\r\nSubject: x\r\nDI\r\n"},
+    {"From me Sat Nov 21 12:00:00 2026\r\nSubject: x\r\n\r\n", "X-Mailbox-Line: From me Sat Nov 21 12:00:00 2026\r\nSubject: x\r\nDI\r\n"},
     {"Fro me\r\nSubject: x\r\n", "DI\r\nFro me\r\nSubject: x\r\n"},
     {"Subject: x\r\n", "Subject: x\r\nDI"},
     {"Subject: x", "Subject: x\r\nDI"},

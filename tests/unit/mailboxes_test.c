@@ -26,7 +26,7 @@ static const struct {
     {"x@y.example: a@b.example", NULL}, {"x@y.example: a@b.example;", NULL}, {"a@b.example, x@y.example:;", NULL}, {"Group: a@b.example", NULL},
     {"Group: a@b.example, Other: c@d.example;;", NULL}, {"a@b.example;", NULL}, {": a@b.example;", NULL},
     {"<x@y.example b.example>", NULL}, {"<x@y.example(c)b.example>", NULL}, {"x@y.example a@b.example <a@b.example>", NULL}, {"x@y.example <a@b.example>", NULL},
-    {"x y@b.example", NULL}, {"x(c)y@b.example", NULL}, {"\"x\"y@b.example", NULL}, {"\"x\" y@b.example", NULL},
+    {"\"\" x@y.example <a@b.example>", NULL}, {"\"x\" x@y.example <a@b.example>", NULL}, {"x y@b.example", NULL}, {"x(c)y@b.example", NULL}, {"\"x\"y@b.example", NULL}, {"\"x\" y@b.example", NULL},
     {"J\xc3\xb6rg <j\xc3\xb6rg@b.example>", "j\xc3\xb6rg@b.example "},
     {"a@b.example\n c@d.example", "a@b.example c@d.example "},
     {"Long Long Name Long Long Name Long Long Name Long Long Name Long Long Name Long Long Name Long Long Name <a@b.example>", "a@b.example "},
