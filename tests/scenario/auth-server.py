@@ -144,6 +144,11 @@ def test_no_secret_is_logged_or_kept():
             client.command(f"{b64(chr(0) + JOE + chr(0) + PASSWORD)} ", "")
         with gateway.session() as client:
             client.command(f"AUTH PLAIN {b64(chr(0) + JOE + chr(0) + PASSWORD)}", "538 ")
+            # Some go on without looking at the answer.
+            client.command("AUTH LOGIN", "538 ")
+            client.command(b64(JOE), "500 ")
+            client.command(b64(PASSWORD), "500 ")
+            client.command(PASSWORD, "500 ")
             client.quit()
         gateway.await_log("event=dialogue.*AUTH")
         logged = gateway.log().encode(errors="surrogateescape")

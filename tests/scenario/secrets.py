@@ -81,6 +81,22 @@ def test_the_key_can_be_elsewhere():
         check(not os.path.exists(gateway.path("secret.key")), "there is a key beside the database too")
 
 
+def test_a_key_that_is_away_is_not_replaced():
+    """What is sealed already could not be opened with another one."""
+    words = ("routes", "add", "-rh", "mail.example", "-rl", "me", "-rpwd", "hush")
+    with Gateway(start=False) as gateway:
+        gateway.tmail(*words)
+        key = gateway.path("secret.key")
+        os.rename(key, key + ".away")
+        for command in (words, ("oauth", "add", "x", "--tokenUrl", "https://x.example/t", "--clientId", "i", "--clientSecret", "hush")):
+            result = gateway.run(*command)
+            equal(result.status, 1, f"exit status of {command}")
+            check(key in result.err and "backup" in result.err, f"it said {result.err!r}")
+            check(not os.path.exists(key), "there is a new key")
+        os.rename(key + ".away", key)
+        gateway.tmail(*words)
+
+
 def test_a_key_that_others_can_read_is_refused():
     """With the command that mends it."""
     with Gateway(start=False) as gateway:

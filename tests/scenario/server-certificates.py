@@ -183,6 +183,21 @@ def test_a_reload_is_refused_with_the_key_of_another_certificate():
         equal((gateway.child("smtpd"), shown(gateway)), (before, der(old)), "child and certificate")
 
 
+def test_a_reload_is_refused_when_the_pair_is_away():
+    """A folder that is being swapped, a file system that is not there: no self-signed pair takes the place of what was trusted."""
+    old = AUTHORITY.make("away")
+    with gateway_with(old) as gateway:
+        gateway.await_children(0)
+        mark, before = gateway.mark(), gateway.child("smtpd")
+        os.rename(gateway.path("ssl"), gateway.path("ssl.away"))
+        gateway.signal(1)
+        gateway.await_log(r"event=reload-refused.*server\.crt", mark)
+        equal((gateway.child("smtpd"), shown(gateway), os.path.exists(gateway.path("ssl"))), (before, der(old), False), "child, certificate, folder")
+        os.rename(gateway.path("ssl.away"), gateway.path("ssl"))
+        gateway.reload()
+        equal(shown(gateway), der(old), "certificate")
+
+
 class Load:
     """Clients that make sessions one after the other until told to stop, each with a handshake and a message."""
 

@@ -625,12 +625,39 @@ static void a_421_ends_the_batch(void)
     finish(&c);
 }
 
+/* The same at the end of the content: nobody else is asked, for it may have been taken. */
+static void nor_at_the_end_of_the_content(void)
+{
+    static const char chunking[] = "250-y.example\r\n250-PIPELINING\r\n250 CHUNKING\r\n";
+    static const struct step by_bdat[] = {{"", "220 y\r\n"}, {"EHLO", chunking}, {"RCPT", "250 ok\r\n250 ok\r\n"}, {"LAST\r\na\r\n", "530 5.7.0 first\r\n"},
+                                          {"RSET", "250 ok\r\n"}, {"QUIT", "221 bye\r\n"}};
+    static const struct step by_data[] = {{"", "220 y\r\n"}, {"EHLO", hello}, {"DATA\r\n", "250 ok\r\n250 ok\r\n354 go\r\n"}, {"\r\n.\r\n", "530 5.7.0 first\r\n"},
+                                          {"RSET", "250 ok\r\n"}, {"QUIT", "221 bye\r\n"}};
+    const struct {
+        const struct step *steps;
+        size_t count;
+    } ways[] = {{by_bdat, TEST_COUNT(by_bdat)}, {by_data, TEST_COUNT(by_data)}};
+
+    for (size_t i = 0; i < TEST_COUNT(ways); i++) {
+        struct client c;
+
+        start(&c, ways[i].steps, ways[i].count, false);
+        greeted(&c);
+        prepare("a\r\n", 1);
+        client_send(&c, &sending.message);
+        if (check_number(sending.outcomes[0].status.code, 454) + check(!c.unwelcome) < 2)
+            printf("#   row %zu: %s\n", i, sending.outcomes[0].status.text);
+        finish(&c);
+    }
+}
+
 static const struct test_case cases[] = {
     TEST_CASE(extensions_are_learned),
     TEST_CASE(helo_is_for_those_who_know_no_ehlo),
     TEST_CASE(unfriendly_greetings_end_it),
     TEST_CASE(a_silent_server_is_left),
     TEST_CASE(a_server_that_wants_more_first_refuses_no_mail),
+    TEST_CASE(nor_at_the_end_of_the_content),
     TEST_CASE(one_command_at_a_time),
     TEST_CASE(all_at_once_where_offered),
     TEST_CASE(parameters_are_not_sent_to_those_who_did_not_offer_them),
