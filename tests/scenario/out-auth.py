@@ -257,6 +257,21 @@ def test_connections_are_shared_by_no_two_logins():
             equal(said, expected, f"the login of the connection of a message of {name}")
 
 
+def test_a_server_that_repeats_the_login_is_not_quoted():
+    """All of it or a part, as some do with commands that they do not like: neither the log nor the queue shows it."""
+    line = b64(chr(0) + "joe" + chr(0) + "joe-secret-word")
+    for said in (line, line[:-4], "joe-secret-word", "secret-w"):
+        address = fresh_loopback()
+        with gateway_with(DEBUG_ENABLED="true") as gateway, scripted(address) as sink:
+            sink.on(f"AUTH PLAIN {line}: 535 Unknown command {said}")
+            gateway.route("parrot.example", sink, "-rl", "joe", "-rpwd", "joe-secret-word", "--tls", "encrypt")
+            recipient = sent(gateway, "parrot.example")
+            gateway.await_log(rf"event=deferred.*{recipient}.*status=4\.7\.8")
+            for where, text in (("log", gateway.log()), ("queue", gateway.tmail("queue", "list", "--json")),
+                                ("message", gateway.tmail("queue", "show", gateway.queue()[0]["id"]))):
+                check(said not in text, f"{said} is in the {where}")
+
+
 def test_a_login_that_fails_stands_in_the_way_of_no_other():
     """At the same next hop, right after the failure: another login, another password, and who has none."""
     address = fresh_loopback()
