@@ -1,9 +1,10 @@
 /*
  * child - smtpd and deliverd as processes: starting one, being one.
  *
- * child_start forks and executes this program again, by the path it was started from, so that a new generation of children is also a new version of the
- * program.  The child inherits one end of a socket pair (the control of base/stop.h, on which it also says that it is ready), the configuration in a
- * memory file, the log file, and the listening sockets; smtpd finds the certificates as the first word on the control.  It becomes TMAIL_USER before it looks at anything else.
+ * child_start forks and executes this program again, by the path it was started from, so that a new generation of children is also a new
+ * version of the program.  The child inherits one end of a socket pair (the control of base/stop.h, on which it also says that it is
+ * ready), the configuration in a memory file, the log file, and the listening sockets; smtpd finds the certificates as the first word on
+ * the control.  It becomes TMAIL_USER before it looks at anything else.
  */
 #ifndef CHILD_H
 #define CHILD_H

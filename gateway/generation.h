@@ -29,7 +29,8 @@ struct generation {
     struct child children[CHILD_ROLES];
 };
 
-/* Takes CONF and CERTIFICATES.  Sockets that OLD (or NULL) has are shared, the others are bound; NULL with the reason in ERROR and nothing left open. */
+/* Takes CONF and CERTIFICATES.  Sockets that OLD (or NULL) has are shared, the others are bound; NULL with the reason in ERROR and nothing
+ * left open. */
 struct generation *generation_new(struct conf *conf, struct certificates *certificates, const struct generation *old, char *error, size_t error_size);
 /* Closes the sockets that OTHER (or NULL) does not share, and frees all.  Its children have been let go. */
 void generation_free(struct generation **g, const struct generation *other);

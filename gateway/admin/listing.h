@@ -2,8 +2,8 @@
  * listing - the output of a command that lists things, as lines or as JSON.
  *
  * A listing is a JSON array of objects with --json, and the lines that listing_line prints without it; a caller says both and the struct
- * picks.  Bytes from outside are escaped for a terminal and for JSON (broken UTF-8 becomes U+FFFD there).  Objects are written as they end, so a long
- * listing costs no memory.  Standard output is buffered; listing_close says whether it could be written.
+ * picks.  Bytes from outside are escaped for a terminal and for JSON (broken UTF-8 becomes U+FFFD there).  Objects are written as they end,
+ * so a long listing costs no memory.  Standard output is buffered; listing_close says whether it could be written.
  */
 #ifndef ADMIN_LISTING_H
 #define ADMIN_LISTING_H

@@ -7,9 +7,9 @@
  *     log_str(&line, "session", id);
  *     log_end(&line);
  * Values may come from anywhere: bytes that could start a new line, end the value or confuse a terminal are escaped (logfmt: quotes and
- * \xNN; JSON: RFC 8259).  A value is cut at LOG_VALUE_SIZE bytes as written, a line at LOG_LINE_SIZE.  One write(2) a line, so lines of threads and
- * processes never mix.  The destination is chosen once by log_open and is, beside the stop descriptor, the only state that the process
- * shares; before log_open lines go to standard error.  A destination that cannot take a line loses it: mail goes on.
+ * \xNN; JSON: RFC 8259).  A value is cut at LOG_VALUE_SIZE bytes as written, a line at LOG_LINE_SIZE.  One write(2) a line, so lines of
+ * threads and processes never mix.  The destination is chosen once by log_open and is, beside the stop descriptor, the only state that the
+ * process shares; before log_open lines go to standard error.  A destination that cannot take a line loses it: mail goes on.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -28,8 +28,8 @@ struct log_line {
     char text[LOG_LINE_SIZE];
 };
 
-/* DESTINATION is `stdout`, `syslog`, `journal` or a folder, where current.log is appended to.  INHERITED is that file as the parent opened it, with
- * rights that this process may not have; -1: open it here.  False with the reason in ERROR. */
+/* DESTINATION is `stdout`, `syslog`, `journal` or a folder, where current.log is appended to.  INHERITED is that file as the parent opened
+ * it, with rights that this process may not have; -1: open it here.  False with the reason in ERROR. */
 bool log_open(const char *destination, int inherited, enum log_format format, bool debug, const char *process, char *error, size_t error_size);
 int log_fd(void); /* of the file, to be inherited */
 bool log_debug_enabled(void);

@@ -1,10 +1,11 @@
 /*
  * stop - how a child hears from its parent, above all that it shall finish, and how its threads do.
  *
- * smtpd and deliverd inherit one end of a socket pair, the control.  On it the parent says `D`, "drain: take no new work, finish what you have, there is no
- * hurry" (a reload), `F` with a descriptor, "here is a newer file" (what is in it is between the two), or closes it, by will or by death: "stop".  Only the process's main thread polls stop_control and calls stop_hear.  When it decides
- * that the time has come it calls stop_begin: from then on stop_fd polls readable for ever, for every thread, and work that goes on has the grace that
- * stop_open was given; after that every wait ends at once.  In other processes there is nothing to stop: -1, never.
+ * smtpd and deliverd inherit one end of a socket pair, the control.  On it the parent says `D`, "drain: take no new work, finish what you
+ * have, there is no hurry" (a reload), `F` with a descriptor, "here is a newer file" (what is in it is between the two), or closes it, by
+ * will or by death: "stop".  Only the process's main thread polls stop_control and calls stop_hear.  When it decides that the time has come
+ * it calls stop_begin: from then on stop_fd polls readable for ever, for every thread, and work that goes on has the grace that stop_open
+ * was given; after that every wait ends at once.  In other processes there is nothing to stop: -1, never.
  */
 #ifndef BASE_STOP_H
 #define BASE_STOP_H

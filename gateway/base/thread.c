@@ -13,7 +13,8 @@ enum { STACK_SIZE = 2 << 20 };
 enum { STACK_SIZE = 512 << 10 };
 #endif
 
-/* How many threads that have ended their work wait for more, and for how long: a new one costs its stack, and OpenSSL's random state, anew. */
+/* How many threads that have ended their work wait for more, and for how long: a new one costs its stack, and OpenSSL's random state, anew.
+ * */
 enum { WAIT_MOST = 64, WAIT_MS = 2000 };
 
 struct start {

@@ -1,8 +1,9 @@
 /*
  * thread - POSIX threads with the house's habits.
  *
- * Threads are detached and have small stacks (the program recurses nowhere); one that has ended its work takes the next, if it comes soon; a condition waits on the clock of clock_now.  Locks are held
- * for a few statements, never over a call that waits for the network.  Failures of the primitives themselves are bugs and abort.
+ * Threads are detached and have small stacks (the program recurses nowhere); one that has ended its work takes the next, if it comes soon;
+ * a condition waits on the clock of clock_now.  Locks are held for a few statements, never over a call that waits for the network.
+ * Failures of the primitives themselves are bugs and abort.
  */
 #ifndef BASE_THREAD_H
 #define BASE_THREAD_H

@@ -1,8 +1,8 @@
 /*
  * sasl_list - the list of TMAIL_SMTPD_AUTH_MECHANISMS, read.
  *
- * Names separated by `,` or `;`, or `none`.  Names that we do not speak ourselves are kept, for a server that does (TMAIL_DOVECOT_AUTH); a name that cannot be
- * one (RFC 4422 section 3.1) is refused.
+ * Names separated by `,` or `;`, or `none`.  Names that we do not speak ourselves are kept, for a server that does (TMAIL_DOVECOT_AUTH); a
+ * name that cannot be one (RFC 4422 section 3.1) is refused.
  */
 #ifndef CONF_SASL_LIST_H
 #define CONF_SASL_LIST_H

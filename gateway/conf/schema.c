@@ -80,20 +80,23 @@ static const struct conf_key keys[] = {
 
     {TRANSPORT, .name = "TMAIL_TLS_CERT", TEXT(tls_cert, check_not_empty), .standard = "ssl/server.crt", .expected = "the path of a file",
      .help = "certificate of this host with its chain, PEM",
-     .manual = "A relative path starts at the folder of the configuration file.  Where neither certificate nor key exist, tmail run makes a "
+     .manual = "A relative path starts at the folder of the configuration file.  Where neither certificate nor key exist, tmail run "
+               "makes a "
                "self-signed pair.  The files are read by the process that was started, so they may be root's alone, and again when they "
                "change: no restart is needed, and no session is lost."},
     {TRANSPORT, .name = "TMAIL_TLS_KEY", TEXT(tls_key, check_not_empty), .standard = "ssl/server.key", .expected = "the path of a file",
      .help = "private key of TMAIL_TLS_CERT, PEM without a password"},
     {TRANSPORT, .name = "TMAIL_TLS_SNI_DIR", TEXT(tls_sni_dir, check_folder_or_none), .standard = "",
      .expected = "the absolute path of an existing directory", .help = "folder of further certificates, chosen by the name that the client asks for",
-     .manual = "It holds HOST.crt and HOST.key for each name; *.example.org.crt stands for any one label in front of example.org.  Nobody but root should be "
+     .manual = "It holds HOST.crt and HOST.key for each name; *.example.org.crt stands for any one label in front of example.org.  "
+               "Nobody but root should be "
                "able to write there: the files are read with the rights of the process that was started."},
     {TRANSPORT, .name = "TMAIL_TLS_MIN_VERSION", WORD(tls_min_version, enum tls_version, tls_versions), .standard = "1.2",
      .help = "oldest version of TLS, in and out"},
     {TRANSPORT, .name = "TMAIL_TLS_CLIENT_CA_FILE", TEXT(tls_client_ca_file, check_file_or_none), .standard = "",
      .expected = "the absolute path of an existing file", .help = "CAs of client certificates, PEM; without it clients are not asked for one",
-     .manual = "A certificate is never needed; whether it was there and good stands in Received and in the log.  TMAIL_USER must be able to read the file."},
+     .manual = "A certificate is never needed; whether it was there and good stands in Received and in the log.  TMAIL_USER must be able "
+               "to read the file."},
     {TRANSPORT, .name = "TMAIL_TLS_CA_FILE", TEXT(tls_ca_file, check_file_or_none), .standard = "",
      .expected = "the absolute path of an existing file", .help = "CAs that certificates of other servers are verified with, PEM, instead of the system's"},
 
@@ -101,7 +104,8 @@ static const struct conf_key keys[] = {
     {SERVER, .name = "TMAIL_SMTPD_DSNS", TEXT(smtpd_dsns, check_listeners), .standard = "127.0.0.1:2525:false",
      .expected = "IP:PORT:SSL[:MODE], separated by ; or ,", .help = "addresses to listen on",
      .manual =
-         "An IPv6 address stands in brackets.  SSL is true for TLS from the first byte, false for STARTTLS.  MODE is relay, which may be left "
+         "An IPv6 address stands in brackets.  SSL is true for TLS from the first byte, false for STARTTLS.  MODE is relay, which may be "
+         "left "
          "out, or submission, where clients must log in and a missing Date or Message-ID is added."},
     {SERVER, .name = "TMAIL_SMTPD_SERVER_TIMEOUT", TIME(smtpd_server_timeout, SECONDS(1), DAYS(1)), .standard = "5m",
      .help = "time without a sign of life from the client"},
@@ -140,28 +144,35 @@ static const struct conf_key keys[] = {
     {LOGINS, .name = "TMAIL_SMTPD_AUTH_MECHANISMS", TEXT(smtpd_auth_mechanisms, check_sasl_list),
      .standard = "SCRAM-SHA-256-PLUS, SCRAM-SHA-256, CRAM-MD5, PLAIN, LOGIN", .expected = "names of SASL mechanisms, separated by , or ;, or none",
      .help = "how clients may log in",
-     .manual = "PLAIN and LOGIN are offered under TLS only (but see TMAIL_SMTPD_AUTH_PLAIN_TEXT).  What is stored for CRAM-MD5 is weak against whoever steals the database, and is stored "
-               "only while CRAM-MD5 stands here; a user who was added before has no such login until the password is set again.  With "
-               "TMAIL_DOVECOT_AUTH these are the mechanisms that are passed on, of those that Dovecot offers."},
+     .manual = "PLAIN and LOGIN are offered under TLS only (but see TMAIL_SMTPD_AUTH_PLAIN_TEXT).  What is stored for CRAM-MD5 is weak against "
+               "whoever steals the database, and is stored only while CRAM-MD5 stands here; a user who was added before has no such login "
+               "until the password is set again.  With TMAIL_DOVECOT_AUTH all that Dovecot offers are passed on or, when this key is set, "
+               "those of them that stand here."},
     {LOGINS, .name = "TMAIL_SMTPD_AUTH_PLAIN_TEXT", BOOL(smtpd_auth_plain_text), .standard = "false",
      .help = "offer PLAIN and LOGIN without TLS to this host itself and to relay IPs"},
     {LOGINS, .name = "TMAIL_SMTPD_AUTH_FAILURE_DELAY", TIME(smtpd_auth_failure_delay, 0, MINUTES(1)), .standard = "2s",
      .help = "time before the answer to a login that failed",
-     .manual = "It doubles with every few failures of the same address or login, up to 16 times as long.  It also hides how long the check took, which tells whether "
+     .manual = "It doubles with every few failures of the same address or login, up to 16 times as long.  It also hides how long the "
+               "check took, which tells whether "
                "a login exists where hashes are of several kinds: 0 is for tests."},
     {LOGINS, .name = "TMAIL_SMTPD_AUTH_MAX_FAILURES", NUMBER(smtpd_auth_max_failures, 0, 1000000), .standard = "20",
      .help = "failed logins of an address within TMAIL_SMTPD_AUTH_LOCK_TIME before it is locked out for that time, 0 for no limit",
-     .manual = "All addresses of an IPv6 network of 64 bits count as one.  This host itself and relay IPs are never locked out: many may log in through them, by a webmail say."},
+     .manual = "All addresses of an IPv6 network of 64 bits count as one.  This host itself and relay IPs are never locked out: many may "
+               "log in through them, by a webmail say."},
     {LOGINS, .name = "TMAIL_SMTPD_AUTH_LOCK_TIME", TIME(smtpd_auth_lock_time, SECONDS(1), DAYS(1)), .standard = "10m",
      .help = "time that an address is locked out"},
     {LOGINS, .name = "TMAIL_SMTPD_SENDER_LOGIN", WORD(smtpd_sender_login, enum conf_sender_login, sender_logins), .standard = "off",
      .help = "whether who has logged in may send from addresses of others",
-     .manual = "The envelope's sender and all addresses in From must be the login itself, an alias that delivers to it, or given to it by tmail "
-               "sender add.  With warn, mail with others passes and is logged; with enforce it is refused, and so is a From that could be read in two ways.  "
-               "The null sender and a message without From pass; Sender and Resent fields are not looked at, nor mail of clients that have not logged in."},
+     .manual = "The envelope's sender and all addresses in From must be the login itself, an alias that delivers to it, or given to it "
+               "by tmail "
+               "sender add.  With warn, mail with others passes and is logged; with enforce it is refused, and so is a From that could "
+               "be read in two ways.  "
+               "The null sender and a message without From pass; Sender and Resent fields are not looked at, nor mail of clients that "
+               "have not logged in."},
     {LOGINS, .name = "TMAIL_DOVECOT_AUTH", TEXT(dovecot_auth, check_path_or_none), .standard = "", .expected = "the absolute path of a socket",
      .help = "Dovecot's auth-client socket, to log in by Dovecot instead of by the users in the database",
-     .manual = "Who logs in there may relay, unless there is a user of that login in the database that may not: deleting such a user here gives the right back, "
+     .manual = "Who logs in there may relay, unless there is a user of that login in the database that may not: deleting such a user "
+               "here gives the right back, "
                "so delete it in Dovecot."},
 
     {DELIVERY, .name = "TMAIL_DELIVERD_LAUNCH", BOOL(deliverd_launch), .standard = "true", .help = "deliver what is queued"},
@@ -180,11 +191,13 @@ static const struct conf_key keys[] = {
      .help = "time for the answer to an SMTP command"},
     {DELIVERY, .name = "TMAIL_DELIVERD_REMOTE_TLS", WORD(deliverd_remote_tls, enum tls_policy, tls_policies), .standard = "may",
      .help = "TLS to next hops whose route does not say",
-     .manual = "none is plain text; may is TLS where it is offered; encrypt is TLS with any certificate, or no mail; verify is TLS with a good "
+     .manual = "none is plain text; may is TLS where it is offered; encrypt is TLS with any certificate, or no mail; verify is TLS with "
+               "a good "
                "certificate for the name of the next hop, or no mail.  A route with a login needs verify unless it says otherwise."},
     {DELIVERY, .name = "TMAIL_DELIVERD_REMOTE_TLS_SKIPVERIFY", BOOL(deliverd_remote_tls_skipverify), .standard = "true",
      .help = "under may, take any certificate",
-     .manual = "When it is false, a certificate that is not good counts as a failure of TLS: TMAIL_DELIVERD_REMOTE_TLS_FALLBACK says what then happens."},
+     .manual = "When it is false, a certificate that is not good counts as a failure of TLS: TMAIL_DELIVERD_REMOTE_TLS_FALLBACK says "
+               "what then happens."},
     {DELIVERY, .name = "TMAIL_DELIVERD_REMOTE_TLS_FALLBACK", BOOL(deliverd_remote_tls_fallback), .standard = "true",
      .help = "under may, send in plain text where TLS fails"},
     {DELIVERY, .name = "TMAIL_DELIVERD_DEAD_HOST_TIME", TIME(deliverd_dead_host_time, 0, DAYS(1)), .standard = "1m",
@@ -212,7 +225,8 @@ static const struct conf_rule rules[] = {
     {{"TMAIL_DELIVERD_RETRY_MIN", "TMAIL_DELIVERD_RETRY_MAX"}, rule_retry_order,
      "is longer than TMAIL_DELIVERD_RETRY_MAX (expected at most that)"},
     {{"TMAIL_SMTPD_AUTH_MECHANISMS", "TMAIL_DOVECOT_AUTH"}, rule_own_mechanisms,
-     "has a mechanism that only Dovecot may have (expected SCRAM-SHA-256-PLUS, SCRAM-SHA-256, CRAM-MD5, PLAIN or LOGIN, or TMAIL_DOVECOT_AUTH)"},
+     "has a mechanism that only Dovecot may have (expected SCRAM-SHA-256-PLUS, SCRAM-SHA-256, CRAM-MD5, PLAIN or LOGIN, or "
+     "TMAIL_DOVECOT_AUTH)"},
 };
 
 const struct conf_schema tmail_schema = {keys, sizeof keys / sizeof keys[0], rules, sizeof rules / sizeof rules[0]};

@@ -1,7 +1,8 @@
 /*
  * tls_policy - how a connection to a next hop is to be protected, read.
  *
- * A rule is `none`, `may`, `encrypt` or `verify`, the last three with `+smtps` behind them where TLS begins with the first byte; `smtps` alone is `encrypt+smtps`.
+ * A rule is `none`, `may`, `encrypt` or `verify`, the last three with `+smtps` behind them where TLS begins with the first byte; `smtps`
+ * alone is `encrypt+smtps`.
  *     none     plain text
  *     may      TLS where the next hop offers it; which certificate does not matter unless TMAIL_DELIVERD_REMOTE_TLS_SKIPVERIFY is false
  *     encrypt  TLS, with any certificate, or no mail

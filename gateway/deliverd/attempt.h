@@ -1,10 +1,10 @@
 /*
  * attempt - one try to deliver one job, over the connection at hand or a new one.
  *
- * A worker keeps its connection between jobs of the same next hop.  What hands over to the next candidate says connection.h; a connection that the server had closed
- * while it lay idle is opened anew; so is one whose server suddenly wants TLS or a login, and then the next candidate's turn comes; any other answer to the mail itself
- * hands over to nobody.  attempt_run leaves a status, the host and its TLS with every
- * delivery, and blocks for the network under the configuration's timeouts.
+ * A worker keeps its connection between jobs of the same next hop.  What hands over to the next candidate says connection.h; a connection
+ * that the server had closed while it lay idle is opened anew; so is one whose server suddenly wants TLS or a login, and then the next
+ * candidate's turn comes; any other answer to the mail itself hands over to nobody.  attempt_run leaves a status, the host and its TLS with
+ * every delivery, and blocks for the network under the configuration's timeouts.
  */
 #ifndef DELIVERD_ATTEMPT_H
 #define DELIVERD_ATTEMPT_H

@@ -91,11 +91,13 @@ static struct status log_in(struct search *s)
     struct client *client = &s->connection->client;
     struct status status;
     enum hop_turn turn = hop_logins_enter(logins, key, s->flushed, &status);
+    enum hop_login outcome;
 
     if (turn == HOP_TURN_NONE)
         return status;
     status = client_login(client, &s->security.client);
-    hop_logins_leave(logins, key, turn, status_is_ok(&status) ? HOP_LOGIN_WORKS : client->login_failed ? HOP_LOGIN_FAILED : HOP_LOGIN_UNTRIED, &status);
+    outcome = status_is_ok(&status) ? HOP_LOGIN_WORKS : client->login_failed ? HOP_LOGIN_FAILED : HOP_LOGIN_UNTRIED;
+    hop_logins_leave(logins, key, turn, outcome, &status);
     return status;
 }
 

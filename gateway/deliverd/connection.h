@@ -1,9 +1,10 @@
 /*
  * connection - an open, greeted, protected and logged-in connection to a next hop, and the search for one.
  *
- * connection_open tries the candidates of a plan in order, each with all its addresses and source addresses, until one is ready for mail: no connection, a greeting
- * other than 2xx, TLS that is not what the route wants, and a login that fails hand over to the next.  A login that failed is not tried at the other
- * addresses of its host, and not again for a while (hop_logins.h).  It blocks for the network under the configuration's timeouts.
+ * connection_open tries the candidates of a plan in order, each with all its addresses and source addresses, until one is ready for mail:
+ * no connection, a greeting other than 2xx, TLS that is not what the route wants, and a login that fails hand over to the next.  A login
+ * that failed is not tried at the other addresses of its host, and not again for a while (hop_logins.h).  It blocks for the network under
+ * the configuration's timeouts.
  */
 #ifndef DELIVERD_CONNECTION_H
 #define DELIVERD_CONNECTION_H
@@ -33,8 +34,8 @@ struct connection {
     int64_t expires;            /* clock_now; a fallback is not kept for ever */
 };
 
-/* Opens C, which is closed, for PLAN, from its candidate FIRST on.  FLUSHED: clock_wall when an administrator asked for this attempt, 0: never.  False: *STATUS says why the last candidate failed, C->name
- * which one that was. */
+/* Opens C, which is closed, for PLAN, from its candidate FIRST on.  FLUSHED: clock_wall when an administrator asked for this attempt, 0:
+ * never.  False: *STATUS says why the last candidate failed, C->name which one that was. */
 bool connection_open(struct connection *c, const struct attempt_context *context, const struct route_plan *plan, size_t first, int64_t flushed,
                      struct status *status);
 void connection_close(struct connection *c);

@@ -1,9 +1,10 @@
 /*
  * hop_logins - which logins at next hops work, so that a backlog does not knock with a wrong password once a message.
  *
- * A login is a hop's key, whatever address its host has.  While nobody knows whether it works, one thread tries it and the others wait for what comes of it; one that
- * works stops nobody; one that failed is left alone for a while.  The table is fixed: a new entry takes the place of the oldest.  A failure counts against an attempt unless an
- * administrator asked for that attempt after it.  Any thread may call; logins_enter blocks up to LOGINS_TRIED_WAIT_MS, or until the process stops.
+ * A login is a hop's key, whatever address its host has.  While nobody knows whether it works, one thread tries it and the others wait for
+ * what comes of it; one that works stops nobody; one that failed is left alone for a while.  The table is fixed: a new entry takes the
+ * place of the oldest.  A failure counts against an attempt unless an administrator asked for that attempt after it.  Any thread may call;
+ * hop_logins_enter blocks up to LOGINS_TRIED_WAIT_MS, or until the process stops.
  */
 #ifndef DELIVERD_HOP_LOGINS_H
 #define DELIVERD_HOP_LOGINS_H

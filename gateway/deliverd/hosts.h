@@ -1,9 +1,9 @@
 /*
  * hosts - next hops that could not be reached a moment ago.
  *
- * An address that refused or did not answer a connection is not tried again for a while, so that a backlog does not knock at a closed door once a
- * message.  The memory is a fixed table: a new entry takes the place of an old one.  An entry counts against an attempt unless an administrator asked for
- * that attempt after the host was found dead.  Any thread may call.
+ * An address that refused or did not answer a connection is not tried again for a while, so that a backlog does not knock at a closed door
+ * once a message.  The memory is a fixed table: a new entry takes the place of an old one.  An entry counts against an attempt unless an
+ * administrator asked for that attempt after the host was found dead.  Any thread may call.
  */
 #ifndef DELIVERD_HOSTS_H
 #define DELIVERD_HOSTS_H

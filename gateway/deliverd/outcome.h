@@ -1,9 +1,8 @@
 /*
  * outcome - what becomes of a recipient after an attempt, recorded in the queue and in the log.
  *
- * Delivered: it goes.  Temporary: later, until TMAIL_DELIVERD_QUEUE_LIFETIME has passed since the message came.  Permanent, or too old: failed, with the
- * reason.  It is recorded inside the scheduler's
- * transaction and logged after it.
+ * Delivered: it goes.  Temporary: later, until TMAIL_DELIVERD_QUEUE_LIFETIME has passed since the message came.  Permanent, or too old:
+ * failed, with the reason.  It is recorded inside the scheduler's transaction and logged after it.
  */
 #ifndef DELIVERD_OUTCOME_H
 #define DELIVERD_OUTCOME_H

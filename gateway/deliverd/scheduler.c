@@ -292,8 +292,8 @@ static void begin_round(struct scheduler *s)
     s->next_due = CLOCK_NEVER;
 }
 
-/* The next destination of the round: behind the last one, from the top when the bottom is reached, until the round is where it began.  1, 0 at the end
- * of the round, -1. */
+/* The next destination of the round: behind the last one, from the top when the bottom is reached, until the round is where it began.  1, 0
+ * at the end of the round, -1. */
 static int next_in_round(struct scheduler *s, char *domain, int64_t *due)
 {
     int found = claims_next_domain(&s->claims, str_of(s->after), domain, due);
@@ -351,7 +351,8 @@ static bool recover(struct scheduler *s)
     return true;
 }
 
-/* A clock that was ahead and has been set back must not keep mail waiting until the wrong time comes; nor one that was wrong before we started. */
+/* A clock that was ahead and has been set back must not keep mail waiting until the wrong time comes; nor one that was wrong before we
+ * started. */
 static bool heed_clock(struct scheduler *s)
 {
     int64_t offset = clock_wall() - clock_now(), longest = s->conf->deliverd_retry_max;

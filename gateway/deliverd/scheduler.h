@@ -1,9 +1,10 @@
 /*
  * scheduler - decides what is tried now, and records how it went.
  *
- * One thread, one connection to the queue.  A turn is one transaction: it settles all jobs that are done and claims recipients that are due, going round
- * the destinations, as far as there is room with the workers; only after the commit do the new jobs start.  So claims and results ride together, many to
- * an fsync, and what is in memory is bounded by the workers' room, not by the backlog.  A commit that fails keeps the results and tries again.
+ * One thread, one connection to the queue.  A turn is one transaction: it settles all jobs that are done and claims recipients that are
+ * due, going round the destinations, as far as there is room with the workers; only after the commit do the new jobs start.  So claims and
+ * results ride together, many to an fsync, and what is in memory is bounded by the workers' room, not by the backlog.  A commit that fails
+ * keeps the results and tries again.
  */
 #ifndef DELIVERD_SCHEDULER_H
 #define DELIVERD_SCHEDULER_H

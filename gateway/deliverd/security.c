@@ -29,7 +29,8 @@ static struct status open_password(struct security *s, struct secrets *secrets, 
     return ok ? status_ok() : status_make(454, "4.7.0", "The password of route %lld cannot be opened: %s", (long long)hop->route, error);
 }
 
-struct status security_prepare(struct security *s, const struct security_means *means, const struct conf *conf, const struct hop *hop, int64_t flushed)
+struct status security_prepare(struct security *s, const struct security_means *means, const struct conf *conf, const struct hop *hop,
+                               int64_t flushed)
 {
     struct tls_rule rule = rule_of(conf, hop);
     struct status status = status_ok();

@@ -267,7 +267,8 @@ static void ask_one_to_leave(struct workers *w)
             }
 }
 
-/* The job waits for a worker of its pool: one that idles, a new one, or the next that is done.  False when no thread could be had at all. */
+/* The job waits for a worker of its pool: one that idles, a new one, or the next that is done.  False when no thread could be had at all.
+ * */
 static bool staff(struct workers *w, struct pool *p)
 {
     if (p->waiting <= p->idle) {

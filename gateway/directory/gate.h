@@ -1,7 +1,8 @@
 /*
  * gate - a bounded number of threads at a time where work is costly.
  *
- * gate_enter waits for a place, in the order of coming, at most as long as gate_init says and not beyond the process's stop; who got one gives it back with gate_leave.
+ * gate_enter waits for a place, in the order of coming, at most as long as gate_init says and not beyond the process's stop; who got one
+ * gives it back with gate_leave.
  */
 #ifndef DIRECTORY_GATE_H
 #define DIRECTORY_GATE_H

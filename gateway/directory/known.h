@@ -1,8 +1,9 @@
 /*
  * known - passwords that were right a while ago, so that a client with a session for each message does not cost a hash for each.
  *
- * What is kept is a keyed digest of the password and the hash that it fits, under a key that only this process has and that is nowhere written.  Another hash, by a
- * change of the password, is another digest.  The table is fixed: a new entry takes the place of an old one.  Any thread; nothing blocks but a short lock.
+ * What is kept is a keyed digest of the password and the hash that it fits, under a key that only this process has and that is nowhere
+ * written.  Another hash, by a change of the password, is another digest.  The table is fixed: a new entry takes the place of an old one.
+ * Any thread; nothing blocks but a short lock.
  */
 #ifndef DIRECTORY_KNOWN_H
 #define DIRECTORY_KNOWN_H

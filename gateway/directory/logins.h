@@ -1,10 +1,10 @@
 /*
  * logins - who may log in, and with what: the questions of AUTH to the rows of users.
  *
- * Checking a password has two steps: logins_find reads the row over a connection, logins_check hashes, with no connection held.  It
- * takes as long for a login that does not exist, is not active or has no usable hash as for one with a hash of ours.  At most
- * LOGINS_HASHES are computed at a time, who waits for longer than LOGINS_WAIT_MS has ANSWER_FAILED.  A password that was right is known
- * again, without hashing, for LOGINS_KNOWN_MS as long as its hash stays the same (directory/known.h).  Rows hold what logs in: wipe them with
+ * Checking a password has two steps: logins_find reads the row over a connection, logins_check hashes, with no connection held.  It takes
+ * as long for a login that does not exist, is not active or has no usable hash as for one with a hash of ours.  At most LOGINS_HASHES are
+ * computed at a time, who waits for longer than LOGINS_WAIT_MS has ANSWER_FAILED.  A password that was right is known again, without
+ * hashing, for LOGINS_KNOWN_MS as long as its hash stays the same (directory/known.h).  Rows hold what logs in: wipe them with
  * login_row_done.
  */
 #ifndef DIRECTORY_LOGINS_H

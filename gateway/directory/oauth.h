@@ -30,7 +30,8 @@ enum answer oauth_has(struct tables *t, struct str name);
 struct status oauth_find(struct tables *t, struct secrets *secrets, const char *name, struct arena *arena, struct oauth_client *client);
 /* Secrets in plain text; they are sealed here.  The URL must be https. */
 struct status oauth_add(struct tables *t, struct secrets *secrets, const struct oauth_client *client);
-/* The endpoint gave another refresh token (RFC 6749 section 6): the old one may be dead.  Where somebody has stored another since CLIENT was read, that one stays. */
+/* The endpoint gave another refresh token (RFC 6749 section 6): the old one may be dead.  Where somebody has stored another since CLIENT
+ * was read, that one stays. */
 struct status oauth_set_refresh_token(struct tables *t, struct secrets *secrets, const struct oauth_client *client,
                                       struct str refresh_token);
 /* Puts what is not NULL of client_secret, refresh_token and scope in the place of what the client NAME has. */

@@ -1,8 +1,8 @@
 /*
  * sealed - whether the database holds secrets that were sealed, which their key must then be there for.
  *
- * Asked before anything more is sealed: a key file that is merely away, with a file system that is not mounted, is not to be replaced by a new one, which would open
- * none of the old secrets.
+ * Asked before anything more is sealed: a key file that is merely away, with a file system that is not mounted, is not to be replaced by a
+ * new one, which would open none of the old secrets.
  */
 #ifndef DIRECTORY_SEALED_H
 #define DIRECTORY_SEALED_H

@@ -18,8 +18,8 @@ struct secrets;
 struct secrets *secrets_new(const char *path);
 void secrets_free(struct secrets **s);
 
-/* The key file is there, or may be made: MADE_BEFORE, something is sealed with one that was there, forbids that, for a file that is merely away (a file system that is not
- * mounted) must not be replaced.  False with the reason in ERROR. */
+/* The key file is there, or may be made: MADE_BEFORE, something is sealed with one that was there, forbids that, for a file that is merely
+ * away (a file system that is not mounted) must not be replaced.  False with the reason in ERROR. */
 bool secrets_check(struct secrets *s, bool made_before, char *error, size_t error_size);
 /* Append to TO; false with the reason, which names the file and says what to do, in ERROR. */
 bool secrets_seal(struct secrets *s, struct str context, struct str plain, struct buf *to, char *error, size_t error_size);

@@ -1,8 +1,9 @@
 /*
  * body - the content of one message, on its way in or out.
  *
- * It grows in memory up to BODY_MEMORY_MAX; beyond that it moves to an unlinked file in the scratch folder, so that a message of any size costs
- * bounded memory and leaves nothing behind.  A write that fails (scratch space full) is remembered: body_failed.  One thread at a time.
+ * It grows in memory up to BODY_MEMORY_MAX; beyond that it moves to an unlinked file in the scratch folder, so that a message of any size
+ * costs bounded memory and leaves nothing behind.  A write that fails (scratch space full) is remembered: body_failed.  One thread at a
+ * time.
  */
 #ifndef MESSAGE_BODY_H
 #define MESSAGE_BODY_H
@@ -30,7 +31,8 @@ bool body_failed(const struct body *b, struct status *why);
 
 /* All of it when it is in memory, else the empty str: then read pieces. */
 struct str body_in_memory(const struct body *b);
-/* The piece at OFFSET, at most BODY_PIECE bytes; from memory or read into SCRATCH (BODY_PIECE bytes).  Empty at the end and after a failure. */
+/* The piece at OFFSET, at most BODY_PIECE bytes; from memory or read into SCRATCH (BODY_PIECE bytes).  Empty at the end and after a
+ * failure. */
 struct str body_piece(struct body *b, int64_t offset, char *scratch);
 
 #endif

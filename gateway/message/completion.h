@@ -1,8 +1,9 @@
 /*
  * completion - the fields that a submitted message needs and may lack (RFC 6409 section 8): Date and Message-ID.
  *
- * A filter in front of the body: what it is fed, in pieces of any size, goes on to the sink, with the missing fields behind the last line of the header.  A message
- * whose first line is no field has no header: the fields and an empty line come in front of it.  A line is held back only until it shows what it is.
+ * A filter in front of the body: what it is fed, in pieces of any size, goes on to the sink, with the missing fields behind the last line
+ * of the header.  A message whose first line is no field has no header: the fields and an empty line come in front of it.  A line is held
+ * back only until it shows what it is.
  */
 #ifndef MESSAGE_COMPLETION_H
 #define MESSAGE_COMPLETION_H

@@ -1,8 +1,8 @@
 /*
  * field - the text of the header fields of one name, kept while the content passes by.
  *
- * A struct field_scan is fed the content in pieces of any size.  It keeps the bodies of all fields of that name, unfolded, each ended by a newline, up to FIELD_KEPT
- * octets; `text.full` says that there was more.  It stops at the empty line.
+ * A struct field_scan is fed the content in pieces of any size.  It keeps the bodies of all fields of that name, unfolded, each ended by a
+ * newline, up to FIELD_KEPT octets; `text.full` says that there was more.  It stops at the empty line.
  */
 #ifndef MESSAGE_FIELD_H
 #define MESSAGE_FIELD_H

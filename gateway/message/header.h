@@ -1,8 +1,8 @@
 /*
  * header - what a relay must see of a header section (RFC 5322 section 2.2) while it passes by.
  *
- * A struct header_scan is fed the content in pieces of any size.  It counts Received fields, for the loop limit (RFC 5321 section 6.3), and notes
- * bytes over 127 in the header, which make a message need SMTPUTF8 (RFC 6532).  It keeps no text and stops at the empty line.
+ * A struct header_scan is fed the content in pieces of any size.  It counts Received fields, for the loop limit (RFC 5321 section 6.3), and
+ * notes bytes over 127 in the header, which make a message need SMTPUTF8 (RFC 6532).  It keeps no text and stops at the empty line.
  */
 #ifndef MESSAGE_HEADER_H
 #define MESSAGE_HEADER_H

@@ -1,8 +1,8 @@
 /*
  * id - queue ids and session ids.
  *
- * A queue id is a positive 63-bit number that grows with time: 42 bits of milliseconds, 11 bits that are the process's own, 10 bits of count.
- * People see it as 16 hexadecimal digits, SQL as printf('%016x', id).  A session id is 16 letters and digits that nobody can guess.
+ * A queue id is a positive 63-bit number that grows with time: 42 bits of milliseconds, 11 bits that are the process's own, 10 bits of
+ * count.  People see it as 16 hexadecimal digits, SQL as printf('%016x', id).  A session id is 16 letters and digits that nobody can guess.
  * Both may be made from any thread.
  */
 #ifndef MESSAGE_ID_H

@@ -139,7 +139,8 @@ static bool pass_token(struct reading *r)
     return c != '>' && c != ')';
 }
 
-/* A quoted string is a name, whatever stands in it; words without quotes that look like an address are what some programs show as the sender. */
+/* A quoted string is a name, whatever stands in it; words without quotes that look like an address are what some programs show as the
+ * sender. */
 static bool is_honest_display(const struct reading *r)
 {
     return !r->name_has_at || str_equal_nocase(buf_str(&r->display), buf_str(&r->address));

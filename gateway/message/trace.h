@@ -6,8 +6,8 @@
  *     	by ME with ESMTP id QUEUEID
  *     	for <RECIPIENT>; DATE
  *
- * What the client said of itself is shown as what it can be in a field: a HELO that is no domain and no address literal is written inside a comment,
- * with every byte that could end it replaced.  Lines stay within 78 octets where their words allow it.
+ * What the client said of itself is shown as what it can be in a field: a HELO that is no domain and no address literal is written inside a
+ * comment, with every byte that could end it replaced.  Lines stay within 78 octets where their words allow it.
  */
 #ifndef MESSAGE_TRACE_H
 #define MESSAGE_TRACE_H

@@ -36,7 +36,8 @@ void address_client(const struct address *a, unsigned char to[16]);
 void address_from_socket(struct address *a, const struct sockaddr_storage *s);
 socklen_t address_to_socket(const struct address *a, struct sockaddr_storage *s);
 
-/* The 16 bytes of A as IPv6, IPv4 mapped (RFC 4291 section 2.5.5.2), and the first and last such bytes of the network of A with LENGTH bits. */
+/* The 16 bytes of A as IPv6, IPv4 mapped (RFC 4291 section 2.5.5.2), and the first and last such bytes of the network of A with LENGTH
+ * bits. */
 void address_bytes16(const struct address *a, unsigned char to[16]);
 void address_range(const struct address *a, int length, unsigned char first[16], unsigned char last[16]);
 /* "192.0.2.0/24" or one address (all bits).  False for host bits set behind the prefix or nonsense. */

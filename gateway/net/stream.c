@@ -102,8 +102,8 @@ static enum tls_step transmit(struct stream *s, struct str data, size_t *done)
     return step_of(n, TLS_WANT_WRITE);
 }
 
-/* After a STEP that did not come to its end: true when it is to be tried again.  TLS may want to read in order to write, and records can come
- * that hold nothing: the deadline is looked at although the socket is never silent. */
+/* After a STEP that did not come to its end: true when it is to be tried again.  TLS may want to read in order to write, and records can
+ * come that hold nothing: the deadline is looked at although the socket is never silent. */
 static bool go_on(struct stream *s, enum tls_step step)
 {
     switch (step) {

@@ -1,15 +1,15 @@
 /*
  * tls - TLS 1.2 and 1.3 for either end of a connection, by OpenSSL, which only the files net/tls*.c know.
  *
- * A struct tls_server is what all connections that we answer share: certificates, ticket keys, limits.  Its certificates can be replaced at any time, by any
- * thread; handshakes that go on keep those that they began with, and tickets stay good.  A struct tls_client is what all connections that we open share.
- * Both are made once and never freed while a connection lives.
+ * A struct tls_server is what all connections that we answer share: certificates, ticket keys, limits.  Its certificates can be replaced at
+ * any time, by any thread; handshakes that go on keep those that they began with, and tickets stay good.  A struct tls_client is what all
+ * connections that we open share.  Both are made once and never freed while a connection lives.
  *
- * A struct tls is one connection's.  It does not own its socket, which is non-blocking, and it never waits: a call that needs the socket says for what.
- * net/stream does the waiting; nobody else calls tls_handshake, tls_read, tls_write, tls_close.  One thread at a time.
+ * A struct tls is one connection's.  It does not own its socket, which is non-blocking, and it never waits: a call that needs the socket
+ * says for what.  net/stream does the waiting; nobody else calls tls_handshake, tls_read, tls_write, tls_close.  One thread at a time.
  *
- * Renegotiation, compression and early data are off.  Session tickets are sealed with keys that live in this process, change every TLS_TICKET_HOURS and are
- * still taken for as long again.
+ * Renegotiation, compression and early data are off.  Session tickets are sealed with keys that live in this process, change every
+ * TLS_TICKET_HOURS and are still taken for as long again.
  */
 #ifndef NET_TLS_H
 #define NET_TLS_H
@@ -29,19 +29,21 @@ struct tls;
  * NULL with the reason in ERROR. */
 struct tls_server *tls_server_new(enum tls_version least, const char *client_ca, char *error, size_t error_size);
 void tls_server_free(struct tls_server **s);
-/* From now on these certificates; false with the reason, naming both files where a key is not that of its certificate, and those before stay. */
+/* From now on these certificates; false with the reason, naming both files where a key is not that of its certificate, and those before
+ * stay. */
 bool tls_server_use(struct tls_server *s, const struct tls_pairs *pairs, char *error, size_t error_size);
 
 /* CA_FILE: PEM file with the CAs to trust; "": the system's. */
 struct tls_client *tls_client_new(enum tls_version least, const char *ca_file, char *error, size_t error_size);
 void tls_client_free(struct tls_client **c);
 
-/* Makes a self-signed certificate for HOST with a P-256 key, good for ten years, in new files of mode 0600 (certificate: 0644), and the folders
- * above them.  Existing files are never touched.  False with the reason in ERROR. */
+/* Makes a self-signed certificate for HOST with a P-256 key, good for ten years, in new files of mode 0600 (certificate: 0644), and the
+ * folders above them.  Existing files are never touched.  False with the reason in ERROR. */
 bool tls_make_self_signed(const char *host, const char *cert_path, const char *key_path, char *error, size_t error_size);
 
-/* One connection over FD.  HOST is the next hop's name or address as it was configured: it goes into SNI (names only) and, with VERIFY, must be in the server's
- * certificate, whose chain must be good; without VERIFY any certificate will do, and tls_info says what verification would have said. */
+/* One connection over FD.  HOST is the next hop's name or address as it was configured: it goes into SNI (names only) and, with VERIFY,
+ * must be in the server's certificate, whose chain must be good; without VERIFY any certificate will do, and tls_info says what
+ * verification would have said. */
 struct tls *tls_accept(struct tls_server *s, int fd);
 struct tls *tls_connect(struct tls_client *c, int fd, const char *host, bool verify);
 void tls_free(struct tls **t);

@@ -2,8 +2,8 @@
  * tls_files - the PEM files of certificates and keys, as bytes: read where they may be read, handed on to who may not.
  *
  * The parent, which may be root, reads the files and gives their content to the process that speaks TLS, as one text (a bundle); so a key
- * stays 0600 and root's.  Nothing here looks into a PEM file: net/tls does, in both processes.  A bundle holds secrets: it goes through descriptors of
- * our own processes and nowhere else, and whoever holds it wipes it.
+ * stays 0600 and root's.  Nothing here looks into a PEM file: net/tls does, in both processes.  A bundle holds secrets: it goes through
+ * descriptors of our own processes and nowhere else, and whoever holds it wipes it.
  */
 #ifndef NET_TLS_FILES_H
 #define NET_TLS_FILES_H

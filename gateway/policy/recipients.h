@@ -1,11 +1,11 @@
 /*
  * recipients - may this client send to this recipient?
  *
- * The order is INTERFACE's, first match: the recipient's domain is a rcpthost (a local one must know the mailbox, alias or catch-all) · the client's
- * address is a relayip · the client logged in as an active user with relay rights · else no.  The user is asked for each time: a right that was taken away
- * is gone with the next command.  <postmaster>, without a domain or with that of this host, is always
- * taken (RFC 5321 section 4.5.1).  A question that could not be asked is 451 4.3.0: neither an acceptance nor "no such user".
- * Blocks for the directory.
+ * The order is INTERFACE's, first match: the recipient's domain is a rcpthost (a local one must know the mailbox, alias or catch-all) · the
+ * client's address is a relayip · the client logged in as an active user with relay rights · else no.  The user is asked for each time: a
+ * right that was taken away is gone with the next command.  <postmaster>, without a domain or with that of this host, is always taken (RFC
+ * 5321 section 4.5.1).  A question that could not be asked is 451 4.3.0: neither an acceptance nor "no such user".  Blocks for the
+ * directory.
  */
 #ifndef POLICY_RECIPIENTS_H
 #define POLICY_RECIPIENTS_H

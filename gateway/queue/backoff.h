@@ -1,8 +1,8 @@
 /*
  * backoff - when to try again.
  *
- * The wait doubles from MIN with each attempt up to MAX, and is moved by up to a tenth either way, so that what failed together does not come
- * back together.  Pure but for the random number.
+ * The wait doubles from MIN with each attempt up to MAX, and is moved by up to a tenth either way, so that what failed together does not
+ * come back together.  Pure but for the random number.
  */
 #ifndef QUEUE_BACKOFF_H
 #define QUEUE_BACKOFF_H

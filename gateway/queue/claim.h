@@ -1,9 +1,9 @@
 /*
  * claim - the deliverer's side of the queue: what is due, taking it, and saying how it went.
  *
- * An attempt is marked before it starts and settled when it ended: delivered recipients go (and the message with its last one), the others stay with
- * the status they met.  All functions that change something run inside a transaction of the caller (queue_begin, queue_commit), many in one.
- * A bool is false when the database failed; db_status of the queue's db says how.
+ * An attempt is marked before it starts and settled when it ended: delivered recipients go (and the message with its last one), the others
+ * stay with the status they met.  All functions that change something run inside a transaction of the caller (queue_begin, queue_commit),
+ * many in one.  A bool is false when the database failed; db_status of the queue's db says how.
  */
 #ifndef QUEUE_CLAIM_H
 #define QUEUE_CLAIM_H
@@ -55,7 +55,8 @@ struct due {
 
 bool claims_init(struct claims *c, struct queue *q);
 
-/* The first domain after AFTER ("" to begin) that has scheduled recipients, and when its first is due.  ANSWER: 1 found, 0 none, -1 failed. */
+/* The first domain after AFTER ("" to begin) that has scheduled recipients, and when its first is due.  ANSWER: 1 found, 0 none, -1 failed.
+ * */
 int claims_next_domain(struct claims *c, struct str after, char *domain, int64_t *due);
 /* Up to MOST recipients of DOMAIN that are due; their number, or -1. */
 int claims_due(struct claims *c, const char *domain, int64_t now, struct due *to, int most);
@@ -74,8 +75,8 @@ bool claims_failed(struct claims *c, const struct delivery *d, int64_t now);
 /* The attempt did not take place. */
 bool claims_give_back(struct claims *c, const struct delivery *d);
 
-/* What dead deliverers had in hand has spent an attempt: due at once after the first crash, after RETRY_MS after the second, held after the third.
- * *RECOVERED counts them. */
+/* What dead deliverers had in hand has spent an attempt: due at once after the first crash, after RETRY_MS after the second, held after the
+ * third.  *RECOVERED counts them. */
 bool claims_recover(struct claims *c, const struct owner *self, int64_t now, int64_t retry_ms, int64_t *recovered);
 /* What OWNER still has in hand goes back, due as it was. */
 bool claims_give_back_all(struct claims *c, int64_t owner);

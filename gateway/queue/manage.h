@@ -1,9 +1,9 @@
 /*
  * manage - what an administrator sees of the queue and does to it, with or without a running daemon.
  *
- * Changes are single transactions; they are in force when they return, and the deliverers have been woken.  A recipient that is being delivered is left
- * alone.  What is listed is read by pages of some hundred rows, so that a long queue costs no memory
- * and a slow reader holds nothing.
+ * Changes are single transactions; they are in force when they return, and the deliverers have been woken.  A recipient that is being
+ * delivered is left alone.  What is listed is read by pages of some hundred rows, so that a long queue costs no memory and a slow reader
+ * holds nothing.
  */
 #ifndef QUEUE_MANAGE_H
 #define QUEUE_MANAGE_H

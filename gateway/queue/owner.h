@@ -1,9 +1,9 @@
 /*
  * owner - which deliverer has a recipient in progress, and whether it still lives.
  *
- * A deliverer's number is a byte of the file `owners` in the store folder that it holds locked (fcntl F_OFD_SETLK) for as long as it lives; the
- * kernel lets go when the process ends, however it ends.  So a new deliverer can tell what an old one that drains still has in hand from what
- * a dead one left behind.  Nothing here blocks.
+ * A deliverer's number is a byte of the file `owners` in the store folder that it holds locked (fcntl F_OFD_SETLK) for as long as it lives;
+ * the kernel lets go when the process ends, however it ends.  So a new deliverer can tell what an old one that drains still has in hand
+ * from what a dead one left behind.  Nothing here blocks.
  */
 #ifndef QUEUE_OWNER_H
 #define QUEUE_OWNER_H

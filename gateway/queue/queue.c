@@ -53,7 +53,8 @@ static bool bring_up(struct queue *q, int64_t version)
     return version == QUEUE_SCHEMA_VERSION;
 }
 
-/* Makes the tables, or those of an older version into ours.  Two processes may come here at once: the second finds the tables of the first. */
+/* Makes the tables, or those of an older version into ours.  Two processes may come here at once: the second finds the tables of the first.
+ * */
 static bool make_tables(struct queue *q)
 {
     if (db_run(q->db, "BEGIN IMMEDIATE") && bring_up(q, schema_version(q)))

@@ -1,12 +1,13 @@
 /*
  * queue - the messages that we have taken responsibility for; the only thing that smtpd and deliverd share.
  *
- * One SQLite database, queue.db in the store folder, tables `message` and `recipient` (queue/schema.c documents each column).  A message exists if
- * and only if its row exists, content included: there are no other files to lose or to find again.  Receivers put messages (commit.h groups them into
- * transactions), deliverers claim recipients and settle them (claim.h), administrators look and change (manage.h).
+ * One SQLite database, queue.db in the store folder, tables `message` and `recipient` (queue/schema.c documents each column).  A message
+ * exists if and only if its row exists, content included: there are no other files to lose or to find again.  Receivers put messages
+ * (commit.h groups them into transactions), deliverers claim recipients and settle them (claim.h), administrators look and change
+ * (manage.h).
  *
- * A struct queue is one connection and belongs to one thread at a time.  Its calls block for the disk and for other writers, at most DB_BUSY_MS.
- * Failures come back as a status whose text a client may see; the log has the details.
+ * A struct queue is one connection and belongs to one thread at a time.  Its calls block for the disk and for other writers, at most
+ * DB_BUSY_MS.  Failures come back as a status whose text a client may see; the log has the details.
  */
 #ifndef QUEUE_QUEUE_H
 #define QUEUE_QUEUE_H

@@ -9,9 +9,9 @@
     "    r.attempts AS attempts, r.code AS code, r.enhanced AS enhanced, r.reason AS reason, r.host AS host, r.tls AS tls, m.size AS size\n" \
     "  FROM message m JOIN recipient r ON r.message = m.id;\n"
 
-/* The content is the last column, so that reading the others of a large message touches none of its pages.  Recipients are stored next to each other
- * by message, so they need no index for that; the one index holds what is scheduled and nothing else, by destination and time, which is how
- * the scheduler asks.  Times are milliseconds since 1970. */
+/* The content is the last column, so that reading the others of a large message touches none of its pages.  Recipients are stored next to
+ * each other by message, so they need no index for that; the one index holds what is scheduled and nothing else, by destination and time,
+ * which is how the scheduler asks.  Times are milliseconds since 1970. */
 const char queue_schema_sql[] =
     "CREATE TABLE message (\n"
     "  id INTEGER PRIMARY KEY,          -- the queue id; printf('%016x', id) is how it is shown\n"

@@ -1,9 +1,9 @@
 /*
  * route - where a message goes next.
  *
- * route_find asks the directory which rule matches (INTERFACE: "Routes") and returns the candidates in the order in which one attempt tries them: lower
- * priority first, equal ones taking turns.  Recipients with the same `set` share their next hop, so one transaction carries them.  The plan lives
- * in the caller's arena.  Blocks for the directory.
+ * route_find asks the directory which rule matches (INTERFACE: "Routes") and returns the candidates in the order in which one attempt tries
+ * them: lower priority first, equal ones taking turns.  Recipients with the same `set` share their next hop, so one transaction carries
+ * them.  The plan lives in the caller's arena.  Blocks for the directory.
  */
 #ifndef ROUTE_ROUTE_H
 #define ROUTE_ROUTE_H

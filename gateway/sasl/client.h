@@ -4,8 +4,8 @@
  * sasl_client_begin, then a step for each challenge, decoded from base64; where the mechanism lets the client speak first
  * (sasl_client_has_initial) the first step's challenge is empty.  SASL_CONTINUE: send the response, which may be empty; SASL_DONE (of SCRAM
  * alone): the server proved itself, and an empty response is still due, because it did ask.  Whether the login is good is the server's
- * verdict.  After its success sasl_client_proved tells whether the server owed a proof and gave it: SCRAM's server signature.  Challenges are
- * hostile input: bounded by SASL_CHALLENGE_MAX, SCRAM's iterations by SASL_ITERATIONS_MAX.  Nothing blocks but SCRAM's key derivation.
+ * verdict.  After its success sasl_client_proved tells whether the server owed a proof and gave it: SCRAM's server signature.  Challenges
+ * are hostile input: bounded by SASL_CHALLENGE_MAX, SCRAM's iterations by SASL_ITERATIONS_MAX.  Nothing blocks but SCRAM's key derivation.
  * sasl_client_end wipes what was secret.
  */
 #ifndef SASL_CLIENT_H

@@ -1,16 +1,18 @@
 /*
  * keys - what is kept of a password for the mechanisms that never show it.
  *
- * SCRAM's keys (RFC 5802 section 3) are salted and iterated; their text is that of RFC 5803: SCRAM-SHA-256$ITERATIONS:SALT$STOREDKEY:SERVERKEY.  The
- * state of CRAM-MD5 (crypto_md5_state) is neither: whoever has it can log in by CRAM-MD5, and can try passwords fast; its text is 64 hex digits, as Dovecot's
- * scheme of that name has it.  Making SCRAM keys takes tens of milliseconds.
+ * SCRAM's keys (RFC 5802 section 3) are salted and iterated; their text is that of RFC 5803:
+ * SCRAM-SHA-256$ITERATIONS:SALT$STOREDKEY:SERVERKEY.  The state of CRAM-MD5 (crypto_md5_state) is neither: whoever has it can log in by
+ * CRAM-MD5, and can try passwords fast; its text is 64 hex digits, as Dovecot's scheme of that name has it.  Making SCRAM keys takes tens
+ * of milliseconds.
  */
 #ifndef SASL_KEYS_H
 #define SASL_KEYS_H
 
 #include "base/crypto.h"
 
-enum { SASL_SALT = 16, SASL_SALT_MAX = 64, SASL_ITERATIONS = 65536, SASL_ITERATIONS_MAX = 1000000, SASL_SCRAM_TEXT_SIZE = 320, SASL_CRAM_TEXT_SIZE = 65 };
+enum { SASL_SALT = 16, SASL_SALT_MAX = 64, SASL_ITERATIONS = 65536, SASL_ITERATIONS_MAX = 1000000 };
+enum { SASL_SCRAM_TEXT_SIZE = 320, SASL_CRAM_TEXT_SIZE = 65 };
 
 struct sasl_keys {
     bool has_scram;

@@ -1,10 +1,11 @@
 /*
  * data - a message's bytes on the wire: the one reader and the one writer of DATA (RFC 5321 sections 4.1.1.4 and 4.5.2).
  *
- * The reader takes input as it comes, in pieces of any size, takes away the dots that were stuffed, and ends at CR LF . CR LF and at nothing else
- * (SMTP smuggling lives on servers that also end at LF . LF and its kin).  A bare CR, a bare LF, or a NUL sets a flaw; reading goes on to the real
- * end, so that the dialogue stays in step, and the caller refuses the message.  With `normalize`, a bare CR or LF is handed on as CR LF instead; it
- * is a line end for those who read the message later, but can never end the data.  For BDAT (RFC 3030) `dots` is off: every byte is content.
+ * The reader takes input as it comes, in pieces of any size, takes away the dots that were stuffed, and ends at CR LF . CR LF and at
+ * nothing else (SMTP smuggling lives on servers that also end at LF . LF and its kin).  A bare CR, a bare LF, or a NUL sets a flaw; reading
+ * goes on to the real end, so that the dialogue stays in step, and the caller refuses the message.  With `normalize`, a bare CR or LF is
+ * handed on as CR LF instead; it is a line end for those who read the message later, but can never end the data.  For BDAT (RFC 3030)
+ * `dots` is off: every byte is content.
  *
  * The writer stuffs dots, closes an unfinished last line, and refuses (flaw) to pass on a bare CR or LF, wherever it came from.
  * Pure functions on bytes: no allocation, nothing blocks.

@@ -1,9 +1,9 @@
 /*
  * params - the parameters behind MAIL FROM and RCPT TO (RFC 5321 section 4.1.2: esmtp-param), as data.
  *
- * Parsing is driven by tables of what this server offers: SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531), RET and ENVID,
- * NOTIFY and ORCPT (RFC 3461), AUTH (RFC 4954 section 5), whose value is read and forgotten.  On error the status to answer with says which parameter it was: 555 for one that was never offered, 501 for
- * a bad value or a second time.  Strings are borrowed from the line.
+ * Parsing is driven by tables of what this server offers: SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531), RET and ENVID, NOTIFY and
+ * ORCPT (RFC 3461), AUTH (RFC 4954 section 5), whose value is read and forgotten.  On error the status to answer with says which parameter
+ * it was: 555 for one that was never offered, 501 for a bad value or a second time.  Strings are borrowed from the line.
  */
 #ifndef SMTP_PARAMS_H
 #define SMTP_PARAMS_H

@@ -1,9 +1,9 @@
 /*
  * path - reverse-paths and forward-paths (RFC 5321 section 4.1.2, RFC 6531 section 3.3).
  *
- * Parsing takes the argument of MAIL FROM: or RCPT TO: and leaves what follows the path (its parameters).  A source route is read and forgotten
- * (section 4.1.1.3 and appendix C).  Angle brackets may be missing, as many clients have it.  Quoted local parts are compared by what they mean:
- * `local` is unquoted, and quoted again only where it must be.  All strings live in the arena.
+ * Parsing takes the argument of MAIL FROM: or RCPT TO: and leaves what follows the path (its parameters).  A source route is read and
+ * forgotten (section 4.1.1.3 and appendix C).  Angle brackets may be missing, as many clients have it.  Quoted local parts are compared by
+ * what they mean: `local` is unquoted, and quoted again only where it must be.  All strings live in the arena.
  *
  * Nothing that parses holds a control byte, and what holds a byte over 127 is well-formed UTF-8 and says so in `utf8`.
  */

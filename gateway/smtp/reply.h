@@ -1,9 +1,9 @@
 /*
  * reply - SMTP replies as data, for both ends of the wire (RFC 5321 section 4.2).
  *
- * Writing: one status as one line, with its enhanced code behind the number (RFC 2034).
- * Reading: a multi-line reply of any number of lines up to REPLY_LINES_MAX and of any length up to REPLY_OCTETS_MAX; its text becomes one status of
- * which the first STATUS_TEXT_SIZE printable bytes are kept.  The caller may look at each line as it comes (EHLO keywords).
+ * Writing: one status as one line, with its enhanced code behind the number (RFC 2034).  Reading: a multi-line reply of any number of lines
+ * up to REPLY_LINES_MAX and of any length up to REPLY_OCTETS_MAX; its text becomes one status of which the first STATUS_TEXT_SIZE printable
+ * bytes are kept.  The caller may look at each line as it comes (EHLO keywords).
  */
 #ifndef SMTP_REPLY_H
 #define SMTP_REPLY_H

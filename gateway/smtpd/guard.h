@@ -1,8 +1,9 @@
 /*
  * guard - logins that failed, counted per client (address_client) and per login, and the clients that are locked out for them.
  *
- * Counts live in this process, for as long as TMAIL_SMTPD_AUTH_LOCK_TIME after the last failure, in a table of fixed size where the oldest make room.  A success
- * forgives nothing: who has one password must not be able to try others in between.  Any thread may call; nothing blocks but a short lock.
+ * Counts live in this process, for as long as TMAIL_SMTPD_AUTH_LOCK_TIME after the last failure, in a table of fixed size where the oldest
+ * make room.  A success forgives nothing: who has one password must not be able to try others in between.  Any thread may call; nothing
+ * blocks but a short lock.
  */
 #ifndef SMTPD_GUARD_H
 #define SMTPD_GUARD_H

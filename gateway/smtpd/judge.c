@@ -179,7 +179,8 @@ static enum sasl_result note_reason(const struct dovecot_auth *a, enum sasl_resu
     return result;
 }
 
-static enum sasl_result begin_dovecot(struct judge *j, struct exchange *x, const char *mechanism, const struct judge_client *client, struct str initial)
+static enum sasl_result begin_dovecot(struct judge *j, struct exchange *x, const char *mechanism, const struct judge_client *client,
+                                      struct str initial)
 {
     const struct dovecot_client c = {.peer = client->peer, .local = client->local, .tls = client->tls, .session = client->session};
 
@@ -207,7 +208,8 @@ static enum sasl_result step_own(struct exchange *x, struct str response)
     return result;
 }
 
-static enum sasl_result begin_own(const struct judge *j, struct exchange *x, const char *mechanism, const struct judge_client *client, struct str initial)
+static enum sasl_result begin_own(const struct judge *j, struct exchange *x, const char *mechanism, const struct judge_client *client,
+                                  struct str initial)
 {
     const struct sasl_settings settings = {
         .users = &j->users, .me = j->conf->me, .binding = client->binding, .offers_plus = client->offers_plus,
@@ -236,7 +238,8 @@ static enum sasl_result note_login(struct exchange *x, enum sasl_result result)
     return result == SASL_DONE ? SASL_REFUSED : result;
 }
 
-enum sasl_result judge_begin(struct judge *j, const char *mechanism, const struct judge_client *client, struct str initial, struct exchange **exchange)
+enum sasl_result judge_begin(struct judge *j, const char *mechanism, const struct judge_client *client, struct str initial,
+                             struct exchange **exchange)
 {
     struct exchange *x = *exchange = memory_new(sizeof *x);
     enum sasl_result result;

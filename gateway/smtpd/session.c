@@ -326,7 +326,8 @@ static void refuse_long_line(struct session *s, struct str line)
         session_error(s, 500, "5.5.2", "Command line too long (limit %lld octets)", (long long)s->smtpd->conf->smtpd_max_command_length);
 }
 
-/* Behind the mechanism stands what may be a password; and so may a line that is no command, where AUTH was refused and the client goes on all the same. */
+/* Behind the mechanism stands what may be a password; and so may a line that is no command, where AUTH was refused and the client goes on
+ * all the same. */
 static void log_command(struct session *s, struct str line)
 {
     struct str rest = str_trim(line), word = {NULL, 0}, mechanism;

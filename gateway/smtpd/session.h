@@ -1,9 +1,9 @@
 /*
  * session - one client's connection, from banner to goodbye (RFC 5321 section 3).
  *
- * session_run is the body of a session's thread: it blocks for the client under the timeouts of the configuration, obeys the limits, and returns
- * when the connection is over.  The verbs are a table (session.c) with the phases in which each is legal; what a verb does stands in verbs_*.c.
- * The transaction is an object: where there is none, there is no state to forget (transaction.h).
+ * session_run is the body of a session's thread: it blocks for the client under the timeouts of the configuration, obeys the limits, and
+ * returns when the connection is over.  The verbs are a table (session.c) with the phases in which each is legal; what a verb does stands
+ * in verbs_*.c.  The transaction is an object: where there is none, there is no state to forget (transaction.h).
  */
 #ifndef SMTPD_SESSION_H
 #define SMTPD_SESSION_H

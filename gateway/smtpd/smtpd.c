@@ -157,7 +157,8 @@ static enum stop_word serve(struct receiver *r, const int *listeners, size_t cou
     }
 }
 
-/* After a reload the sessions go on as if nothing had happened; those that are still there when TMAIL_STOP_TIMEOUT is over are told to come again. */
+/* After a reload the sessions go on as if nothing had happened; those that are still there when TMAIL_STOP_TIMEOUT is over are told to come
+ * again. */
 static void drain(struct receiver *r)
 {
     struct pollfd p = {.fd = stop_control(), .events = POLLIN};

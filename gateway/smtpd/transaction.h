@@ -1,8 +1,8 @@
 /*
  * transaction - one message on its way in (RFC 5321 section 3.3), from an accepted MAIL to the end of its data.
  *
- * It owns its arena, its envelope and its content; transaction_end frees all.  Content is taken as the DATA reader hands it on: counted, its header
- * scanned, kept while it can still be accepted.  transaction_verdict says whether it was, before the queue is asked.
+ * It owns its arena, its envelope and its content; transaction_end frees all.  Content is taken as the DATA reader hands it on: counted,
+ * its header scanned, kept while it can still be accepted.  transaction_verdict says whether it was, before the queue is asked.
  */
 #ifndef SMTPD_TRANSACTION_H
 #define SMTPD_TRANSACTION_H

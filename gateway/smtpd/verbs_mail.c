@@ -4,7 +4,8 @@
 #include "policy/senders.h"
 #include "smtpd/verbs.h"
 
-/* The path behind KEYWORD ("FROM:"), and what follows it.  False when it was refused with CODE (RFC 3463: 5.1.7 sender, 5.1.3 recipient). */
+/* The path behind KEYWORD ("FROM:"), and what follows it.  False when it was refused with CODE (RFC 3463: 5.1.7 sender, 5.1.3 recipient).
+ * */
 static bool read_path(struct session *s, const char *verb, struct str keyword, struct str *argument, size_t local_max, const char *code,
                       struct arena *arena, struct path *path)
 {

@@ -175,7 +175,8 @@ static struct status take_mail_reply(struct client *c)
     return s;
 }
 
-/* MAIL and all RCPT, and DATA when it can ride along.  A server's answers to a batch fit its socket buffer, so neither side waits for the other. */
+/* MAIL and all RCPT, and DATA when it can ride along.  A server's answers to a batch fit its socket buffer, so neither side waits for the
+ * other. */
 static bool put_envelope(struct client *c, struct client_message *m, const char *sender, bool *data_sent)
 {
     bool pipelining = offers(c, CLIENT_PIPELINING);

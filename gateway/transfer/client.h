@@ -1,15 +1,15 @@
 /*
  * client - the dialogue with a next hop: greeting, TLS and login, transactions, goodbye (RFC 5321 sections 3 and 4.5.3.2).
  *
- * A struct client is one connection.  client_greet reads the banner, says EHLO, or HELO to those who know nothing else, and turns on TLS (RFC 3207, RFC 8314) as
- * struct client_security wants it, client_login logs in (RFC 4954), or they say why that cannot be: they never settle for less.  Nothing that was said before TLS
- * counts after it, and no login is sent without TLS.  client_send carries one
- * message to any number of recipients and leaves a status with each; it uses PIPELINING, SIZE, 8BITMIME, CHUNKING, SMTPUTF8 and DSN as the server
- * offers them.  Every command has `timeout`; the final reply twice that.  Replies are read within bounds (reply.h).  What a
- * server says is hostile input like any other.
+ * A struct client is one connection.  client_greet reads the banner, says EHLO, or HELO to those who know nothing else, and turns on TLS
+ * (RFC 3207, RFC 8314) as struct client_security wants it, client_login logs in (RFC 4954), or they say why that cannot be: they never
+ * settle for less.  Nothing that was said before TLS counts after it, and no login is sent without TLS.  client_send carries one message to
+ * any number of recipients and leaves a status with each; it uses PIPELINING, SIZE, 8BITMIME, CHUNKING, SMTPUTF8 and DSN as the server
+ * offers them.  Every command has `timeout`; the final reply twice that.  Replies are read within bounds (reply.h).  What a server says is
+ * hostile input like any other.
  *
- * A server that wants TLS or a login when mail comes says nothing about the mail: that is temporary, and where nothing was taken the client is `unwelcome`.
- * After a fault, a malformed reply or a 421 the client is `broken`: send nothing more, close it.  One thread at a time.
+ * A server that wants TLS or a login when mail comes says nothing about the mail: that is temporary, and where nothing was taken the client
+ * is `unwelcome`.  After a fault, a malformed reply or a 421 the client is `broken`: send nothing more, close it.  One thread at a time.
  */
 #ifndef TRANSFER_CLIENT_H
 #define TRANSFER_CLIENT_H
@@ -88,8 +88,9 @@ struct client_message {
 void client_init(struct client *c, const struct stream *stream, int64_t timeout);
 /* 2xx when the server is ready for mail, or for the login if SECURITY has one: then client_login is due. */
 struct status client_greet(struct client *c, const char *me, const struct client_security *security);
-/* Logs in.  The strongest mechanism that both sides know is used: SCRAM before CRAM-MD5 before PLAIN and LOGIN; OAUTHBEARER and XOAUTH2 for tokens and nothing else.  2xx, or
- * temporary, mostly 454 4.7.8, with what the server said unless that repeats the secret: a password that is wrong says nothing about a recipient. */
+/* Logs in.  The strongest mechanism that both sides know is used: SCRAM before CRAM-MD5 before PLAIN and LOGIN; OAUTHBEARER and XOAUTH2 for
+ * tokens and nothing else.  2xx, or temporary, mostly 454 4.7.8, with what the server said unless that repeats the secret: a password that
+ * is wrong says nothing about a recipient. */
 struct status client_login(struct client *c, const struct client_security *security);
 /* Leaves a status with every recipient. */
 void client_send(struct client *c, struct client_message *m);

@@ -1,9 +1,9 @@
 /*
  * dialogue - commands out, replies in, and in step: what the files of this room share of a struct client.
  *
- * Each command is counted and each reply counted off.  A server that says more than it was asked would have its words taken for the answer to the next
- * command; before the first command of a group this is looked for, and such a server is given up.  After that, or any fault, nothing more is said:
- * dialogue_put does nothing and dialogue_read returns why.
+ * Each command is counted and each reply counted off.  A server that says more than it was asked would have its words taken for the answer
+ * to the next command; before the first command of a group this is looked for, and such a server is given up.  After that, or any fault,
+ * nothing more is said: dialogue_put does nothing and dialogue_read returns why.
  */
 #ifndef TRANSFER_DIALOGUE_H
 #define TRANSFER_DIALOGUE_H

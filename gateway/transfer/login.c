@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Longer lines are no longer sure to be taken (RFC 5321 section 4.5.3.1.4): then the initial response waits for the server's first challenge. */
+/* Longer lines are no longer sure to be taken (RFC 5321 section 4.5.3.1.4): then the initial response waits for the server's first
+ * challenge. */
 enum { INITIAL_MAX = 480, ROUNDS_MAX = 10, RUN = 6 };
 
 struct attempt {
@@ -120,7 +121,8 @@ static bool shares_run(struct str text, struct str secret)
     return false;
 }
 
-/* TEXT of the server repeats some of the secret, or of what it was sent in: some quote the command that they do not like, or its beginning. */
+/* TEXT of the server repeats some of the secret, or of what it was sent in: some quote the command that they do not like, or its beginning.
+ * */
 static bool repeats_secret(const struct attempt *a, struct str text)
 {
     return shares_run(text, a->security->secret) || shares_run(text, buf_str(&a->said));

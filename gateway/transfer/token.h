@@ -27,7 +27,8 @@ struct tokens *tokens_new(const char *db_path, struct secrets *secrets, const ch
 /* Nobody else has it in hand any more. */
 void tokens_free(struct tokens **t);
 
-/* FLUSHED: clock_wall when an administrator asked for this attempt, 0: never; a failure before that is forgotten.  Appends the token of the client NAME to TO; else 454 4.7.0 with the reason, which names the client and what its endpoint said. */
+/* FLUSHED: clock_wall when an administrator asked for this attempt, 0: never; a failure before that is forgotten.  Appends the token of the
+ * client NAME to TO; else 454 4.7.0 with the reason, which names the client and what its endpoint said. */
 struct status tokens_get(struct tokens *t, const char *name, int64_t flushed, struct buf *to);
 /* The next hop refused TOKEN: it is not handed out again. */
 void tokens_refuse(struct tokens *t, const char *name, struct str token);

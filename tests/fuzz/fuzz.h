@@ -1,8 +1,9 @@
 /*
  * fuzz - what the targets share.
  *
- * A target is one file with one function that takes any bytes and returns 0.  libFuzzer calls it (NAME_fuzz), and so does replay.c with the files of
- * corpus/NAME (NAME_replay), so that what was found once is looked for in every `make check`.  What must hold is said with fuzz_check.
+ * A target is one file with one function that takes any bytes and returns 0.  libFuzzer calls it (NAME_fuzz), and so does replay.c with the
+ * files of corpus/NAME (NAME_replay), so that what was found once is looked for in every `make check`.  What must hold is said with
+ * fuzz_check.
  */
 #ifndef FUZZ_H
 #define FUZZ_H

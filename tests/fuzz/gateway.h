@@ -1,8 +1,8 @@
 /*
  * gateway - a whole smtpd session for a fuzz target, with a directory that knows a few names and a real queue in a folder of its own.
  *
- * gateway_session plays one client that has said INPUT and hangs up, and checks what must hold whatever it said: replies are replies, a message is in
- * the queue if and only if it was answered 250, and nothing in the queue could end a DATA early.
+ * gateway_session plays one client that has said INPUT and hangs up, and checks what must hold whatever it said: replies are replies, a
+ * message is in the queue if and only if it was answered 250, and nothing in the queue could end a DATA early.
  */
 #ifndef GATEWAY_H
 #define GATEWAY_H
@@ -145,7 +145,8 @@ static void gateway_open(void)
     gateway.forget_recipients = db_prepare(gateway.queue.db, "DELETE FROM recipient");
 }
 
-/* RFC 5321 section 4.2: every line is a reply line, and a continued reply is finished unless the connection broke.  Returns the number of "queued". */
+/* RFC 5321 section 4.2: every line is a reply line, and a continued reply is finished unless the connection broke.  Returns the number of
+ * "queued". */
 static size_t gateway_check_replies(struct str said)
 {
     size_t queued = 0;

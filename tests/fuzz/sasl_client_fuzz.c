@@ -1,6 +1,6 @@
 /*
- * The client's side of a login with a server that says anything.  First octet: the mechanism; second: login, secret and channel binding; then challenges, an octet 255
- * between them.
+ * The client's side of a login with a server that says anything.  First octet: the mechanism; second: login, secret and channel binding;
+ * then challenges, an octet 255 between them.
  */
 #include "fuzz.h"
 

@@ -1,6 +1,6 @@
 /*
- * The server's side of a login with a client that says anything.  First octet: the mechanism; second: what the users say, and the channel binding; then responses, an
- * octet 255 between them.
+ * The server's side of a login with a client that says anything.  First octet: the mechanism; second: what the users say, and the channel
+ * binding; then responses, an octet 255 between them.
  */
 #include "fuzz.h"
 

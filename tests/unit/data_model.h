@@ -1,5 +1,6 @@
 /*
- * data_model - what DATA's bytes mean, said a second time: RFC 5321 section 4.5.2 on a whole text, by searching and splitting and without a state machine.
+ * data_model - what DATA's bytes mean, said a second time: RFC 5321 section 4.5.2 on a whole text, by searching and splitting and without a
+ * state machine.
  *
  * For the tests of smtp/data.h, unit and fuzz: two things written apart that must agree.
  */
@@ -38,7 +39,8 @@ static inline void data_model_text(struct data_model *m, struct str text, bool n
     }
 }
 
-/* INPUT is everything from behind the 354 on.  Content that has not ended is not looked at closely: its last octets may mean anything yet. */
+/* INPUT is everything from behind the 354 on.  Content that has not ended is not looked at closely: its last octets may mean anything yet.
+ * */
 static inline void data_model_run(struct data_model *m, struct str input, bool dots, bool normalize)
 {
     static const char mark[] = "\r\n.\r\n";
