@@ -18,6 +18,7 @@ TEXT = b"Subject: x\r\n\r\nHello.\r\n"
 def relaying(sink=None, **keys):
     """A gateway that relays for loopback, all of it to the sink."""
     gateway = Gateway({f"TMAIL_{key}": value for key, value in keys.items()})
+    gateway.await_log("event=ready")  # a child that dies before ends the start
     gateway.tmail("relayip", "add", "127.0.0.0/8")
     if sink:
         gateway.route("*", sink)
