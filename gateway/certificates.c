@@ -16,13 +16,6 @@ static uint64_t look(const struct conf *conf)
     return tls_files_fingerprint(conf->tls_cert_path, conf->tls_key_path, conf->tls_sni_dir);
 }
 
-static void wipe(struct buf *bundle)
-{
-    if (bundle->data != NULL)
-        crypto_wipe(bundle->data, bundle->capacity);
-    buf_done(bundle);
-}
-
 /* What the processes that speak TLS will do with the files, and with those of the CAs. */
 static bool check(const struct conf *conf, const struct tls_pairs *pairs, char *error, size_t error_size)
 {
@@ -99,7 +92,7 @@ bool certificates_load(struct certificates *c, const struct conf *conf, const st
 
 void certificates_done(struct certificates *c)
 {
-    wipe(&c->bundle);
+    crypto_wipe_buf(&c->bundle);
     *c = (struct certificates){0};
 }
 
@@ -118,10 +111,10 @@ bool certificates_renew(struct certificates *c, const struct conf *conf, char *e
 
     c->fingerprint = c->seen;
     if (!read_files(conf, &bundle, error, error_size)) {
-        wipe(&bundle);
+        crypto_wipe_buf(&bundle);
         return false;
     }
-    wipe(&c->bundle);
+    crypto_wipe_buf(&c->bundle);
     c->bundle = bundle;
     return true;
 }

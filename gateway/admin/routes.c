@@ -1,15 +1,14 @@
 #include "admin/change.h"
 #include "admin/groups.h"
 #include "admin/listing.h"
+#include "base/file.h"
 #include "admin/secret.h"
 #include "directory/routes.h"
 #include "directory/routes_import.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static const struct option_spec add_options[] = {
     {"destination", "d", "DOMAIN", "mail to this domain; without it to all"},
@@ -183,33 +182,6 @@ static int run_list(struct invocation *i)
     return change_list(i, list, "There are no routes, all mail is routed by MX records.");
 }
 
-/* False with the reason in errno. */
-static bool read_file(const char *path, struct buf *to)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd >= 0 ? 1 : -1;
-    int reason;
-
-    buf_init(to, IMPORT_FILE_MAX);
-    while (got > 0) {
-        char *room = buf_room(to, 65536);
-
-        if (room == NULL) {
-            errno = EFBIG;
-            got = -1;
-            break;
-        }
-        got = read(fd, room, 65536);
-        if (got > 0)
-            buf_grew(to, (size_t)got);
-    }
-    reason = errno;
-    if (fd >= 0)
-        close(fd);
-    errno = reason;
-    return got == 0;
-}
-
 static int usage(const struct invocation *i, const char *what, const char *name)
 {
     (void)invocation_fail(i, "%s%s (expected the files routes and routemap, and maybe defaultoutgoingip, by these names)", name, what);
@@ -240,7 +212,8 @@ static int read_files(const struct invocation *i, struct import_file files[IMPOR
     for (int part = 0; part < IMPORT_PARTS; part++) {
         if (files[part].name == NULL)
             continue;
-        if (!read_file(files[part].name, &texts[part]))
+        buf_init(&texts[part], IMPORT_FILE_MAX);
+        if (!file_read(files[part].name, &texts[part]))
             return invocation_fail(i, "%s: %s", files[part].name, strerror(errno));
         files[part].text = texts[part].length > 0 ? buf_str(&texts[part]) : STR("");
     }

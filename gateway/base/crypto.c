@@ -52,6 +52,13 @@ void crypto_wipe(void *data, size_t size)
         OPENSSL_cleanse(data, size);
 }
 
+void crypto_wipe_buf(struct buf *b)
+{
+    if (b->data != NULL)
+        crypto_wipe(b->data, b->capacity);
+    buf_done(b);
+}
+
 void crypto_sha256(struct str data, unsigned char to[CRYPTO_SHA256])
 {
     must(EVP_Digest(bytes_of(data), data.length, to, NULL, EVP_sha256(), NULL) == 1, "SHA-256");

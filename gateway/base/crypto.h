@@ -16,6 +16,8 @@ void crypto_random(void *to, size_t size);
 /* In a time that does not depend on the bytes. */
 bool crypto_equal(const void *a, const void *b, size_t size);
 void crypto_wipe(void *data, size_t size);
+/* Wipes what B held, and frees it. */
+void crypto_wipe_buf(struct buf *b);
 
 void crypto_sha256(struct str data, unsigned char to[CRYPTO_SHA256]);
 void crypto_hmac_sha256(struct str key, struct str data, unsigned char to[CRYPTO_SHA256]);

@@ -39,3 +39,22 @@ bool file_read(const char *path, struct buf *to)
     errno = reason;
     return ok;
 }
+
+bool file_sync_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    struct buf folder = {0};
+    int fd;
+    bool ok;
+
+    if (slash == NULL)
+        buf_add_byte(&folder, '.');
+    else
+        buf_add(&folder, (struct str){path, slash > path ? (size_t)(slash - path) : 1});
+    fd = open(buf_text(&folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    ok = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    buf_done(&folder);
+    return ok;
+}

@@ -4,11 +4,6 @@ static const char *const names[] = {[TLS_NONE] = "none", [TLS_MAY] = "may", [TLS
 
 enum { POLICIES = sizeof names / sizeof names[0] };
 
-const char *tls_policy_name(enum tls_policy p)
-{
-    return names[p];
-}
-
 bool tls_rule_parse(struct tls_rule *r, struct str text)
 {
     const struct str suffix = STR("+smtps");

@@ -24,6 +24,5 @@ struct tls_rule {
 #define TLS_RULE_EXPECTED "none, may, encrypt, verify, smtps, may+smtps, encrypt+smtps or verify+smtps"
 
 bool tls_rule_parse(struct tls_rule *r, struct str text);
-const char *tls_policy_name(enum tls_policy p);
 
 #endif

@@ -57,9 +57,7 @@ struct status security_prepare(struct security *s, const struct security_means *
 
 void security_done(struct security *s)
 {
-    if (s->secret.data != NULL)
-        crypto_wipe(s->secret.data, s->secret.capacity);
-    buf_done(&s->secret);
+    crypto_wipe_buf(&s->secret);
 }
 
 void security_fall_back(struct security *s)

@@ -4,16 +4,7 @@
 
 enum answer aliases_has_address(struct tables *t, struct str address)
 {
-    struct db_query *q = tables_query(t, "SELECT 1 FROM aliases WHERE alias = ?1 AND ifnull(is_dom_alias, 0) = 0");
-    bool found;
-
-    if (q == NULL)
-        return ANSWER_FAILED;
-    db_bind_str(q, 1, address);
-    found = db_step(q);
-    if (!db_finish(q))
-        return ANSWER_FAILED;
-    return found ? ANSWER_YES : ANSWER_NO;
+    return tables_ask(tables_query(t, "SELECT 1 FROM aliases WHERE alias = ?1 AND ifnull(is_dom_alias, 0) = 0"), address);
 }
 
 /* LIST as the earlier tmail wrote it. */

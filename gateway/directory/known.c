@@ -25,8 +25,7 @@ static size_t find_slot(const struct known *k, struct str password, const char *
     buf_add(&both, (struct str){(const char *)digest, CRYPTO_SHA256});
     buf_add_text(&both, hash);
     crypto_hmac_sha256(key, buf_str(&both), digest);
-    crypto_wipe(both.data, both.length);
-    buf_done(&both);
+    crypto_wipe_buf(&both);
     return (digest[0] | (size_t)digest[1] << 8) % KNOWN_SLOTS;
 }
 

@@ -12,16 +12,7 @@ bool oauth_name(struct str name, char *to)
 
 enum answer oauth_has(struct tables *t, struct str name)
 {
-    struct db_query *q = tables_query(t, "SELECT 1 FROM oauth_clients WHERE name = ?1");
-    bool found;
-
-    if (q == NULL)
-        return ANSWER_FAILED;
-    db_bind_str(q, 1, name);
-    found = db_step(q);
-    if (!db_finish(q))
-        return ANSWER_FAILED;
-    return found ? ANSWER_YES : ANSWER_NO;
+    return tables_ask(tables_query(t, "SELECT 1 FROM oauth_clients WHERE name = ?1"), name);
 }
 
 /* The secrets as they are stored. */
@@ -74,9 +65,7 @@ static struct status open_secret(struct secrets *secrets, const struct oauth_cli
     ok = secrets_open(secrets, buf_str(&context), str_of(*text), &plain, error, sizeof error);
     if (ok)
         *text = arena_text(arena, buf_str(&plain));
-    if (plain.length > 0)
-        crypto_wipe(plain.data, plain.length);
-    buf_done(&plain);
+    crypto_wipe_buf(&plain);
     buf_done(&context);
     return ok ? status_ok() : status_make(451, "4.7.0", "%s", error);
 }

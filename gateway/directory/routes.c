@@ -389,14 +389,5 @@ struct status routes_list(struct tables *t, void (*row)(void *context, const str
 
 enum answer routes_use_oauth(struct tables *t, struct str name)
 {
-    struct db_query *q = tables_query(t, "SELECT 1 FROM routes WHERE oauth = ?1 LIMIT 1");
-    bool found;
-
-    if (q == NULL)
-        return ANSWER_FAILED;
-    db_bind_str(q, 1, name);
-    found = db_step(q);
-    if (!db_finish(q))
-        return ANSWER_FAILED;
-    return found ? ANSWER_YES : ANSWER_NO;
+    return tables_ask(tables_query(t, "SELECT 1 FROM routes WHERE oauth = ?1 LIMIT 1"), name);
 }

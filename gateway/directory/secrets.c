@@ -2,9 +2,10 @@
 
 #include "base/base64.h"
 #include "base/crypto.h"
+#include "base/file.h"
+#include "base/hex.h"
 #include "base/memory.h"
 #include "base/thread.h"
-#include "sasl/hex.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -112,26 +113,6 @@ static bool load(struct secrets *s, bool *missing, const struct complaint *c)
     return ok;
 }
 
-/* The name of the file survives a power cut. */
-static bool sync_folder(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    struct buf folder = {0};
-    int fd;
-    bool ok;
-
-    if (slash == NULL)
-        buf_add_byte(&folder, '.');
-    else
-        buf_add(&folder, (struct str){path, slash > path ? (size_t)(slash - path) : 1});
-    fd = open(buf_text(&folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    ok = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    buf_done(&folder);
-    return ok;
-}
-
 static bool write_new_key(int fd)
 {
     unsigned char key[CRYPTO_KEY];
@@ -181,7 +162,7 @@ static bool load_or_make(struct secrets *s, const struct complaint *c)
         return false;
     if (missing)
         return complain(s, c, "the key for stored passwords was deleted while it was made");
-    if (sync_folder(s->path))
+    if (file_sync_name(s->path))
         return true;
     s->has_key = false;
     return complain_errno(s, c, "cannot be kept", errno);

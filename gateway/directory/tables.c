@@ -125,6 +125,19 @@ static bool run(struct tables *t, const char *sql)
     return q != NULL && db_execute(q);
 }
 
+enum answer tables_ask(struct db_query *q, struct str name)
+{
+    bool found;
+
+    if (q == NULL)
+        return ANSWER_FAILED;
+    db_bind_str(q, 1, name);
+    found = db_step(q);
+    if (!db_finish(q))
+        return ANSWER_FAILED;
+    return found ? ANSWER_YES : ANSWER_NO;
+}
+
 bool tables_begin_read(struct tables *t)
 {
     return run(t, "BEGIN");

@@ -12,6 +12,7 @@
 #define DIRECTORY_TABLES_H
 
 #include "base/db.h"
+#include "directory/directory.h"
 
 struct tables;
 
@@ -25,6 +26,9 @@ void tables_close(struct tables **t);
 struct db *tables_db(struct tables *t);
 /* SQL is a literal.  NULL when it cannot be prepared: a table is missing, or the file is no database. */
 struct db_query *tables_query(struct tables *t, const char *sql);
+
+/* Runs Q, NULL where it could not be prepared, with NAME for its one parameter: has it a row? */
+enum answer tables_ask(struct db_query *q, struct str name);
 
 /* A view that other processes' changes leave alone, until the end. */
 bool tables_begin_read(struct tables *t);

@@ -17,22 +17,9 @@ struct entry {
     struct buf quota, home;
 };
 
-static enum answer ask(struct db_query *q, struct str name)
-{
-    bool found;
-
-    if (q == NULL)
-        return ANSWER_FAILED;
-    db_bind_str(q, 1, name);
-    found = db_step(q);
-    if (!db_finish(q))
-        return ANSWER_FAILED;
-    return found ? ANSWER_YES : ANSWER_NO;
-}
-
 enum answer users_has_mailbox(struct tables *t, struct str address)
 {
-    return ask(tables_query(t, "SELECT 1 FROM users WHERE login = ?1 AND have_mailbox"), address);
+    return tables_ask(tables_query(t, "SELECT 1 FROM users WHERE login = ?1 AND have_mailbox"), address);
 }
 
 static struct db_query *catchall_query(struct tables *t)
@@ -43,7 +30,7 @@ static struct db_query *catchall_query(struct tables *t)
 
 enum answer users_has_catchall(struct tables *t, struct str domain)
 {
-    return ask(catchall_query(t), domain);
+    return tables_ask(catchall_query(t), domain);
 }
 
 /* "512K", "200M", "1G", or bytes; as Dovecot's quota rules have it. */
@@ -162,7 +149,7 @@ static struct status unless(struct tables *t, enum answer answer, struct status 
 
 static struct status check_name_is_free(struct tables *t, const struct entry *e)
 {
-    enum answer answer = ask(tables_query(t, "SELECT 1 FROM users WHERE login = ?1"), str_of(e->login));
+    enum answer answer = tables_ask(tables_query(t, "SELECT 1 FROM users WHERE login = ?1"), str_of(e->login));
     struct status s = unless(t, answer, tables_refused("user %s already exists", e->login));
 
     if (status_is_ok(&s) && e->new->mailbox)

@@ -1,6 +1,7 @@
 #include "net/tls.h"
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "net/address.h"
 #include "net/tls_library.h"
 
@@ -115,25 +116,6 @@ static bool make_folders(const char *path)
     return true;
 }
 
-/* So that the file's name survives a power cut, too. */
-static bool sync_folder_of(const char *path)
-{
-    char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    int fd;
-    bool good;
-
-    if (slash == NULL)
-        snprintf(folder, sizeof folder, ".");
-    else
-        snprintf(folder, sizeof folder, "%.*s", slash == path ? 1 : (int)(slash - path), path);
-    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    good = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0)
-        close(fd);
-    return good;
-}
-
 static bool write_all(int fd, struct str data)
 {
     while (data.length > 0) {
@@ -151,7 +133,7 @@ static bool write_all(int fd, struct str data)
 static bool write_new(const char *path, mode_t mode, struct str data, char *error, size_t error_size)
 {
     int fd = make_folders(path) ? open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
-    bool good = fd >= 0 && fchmod(fd, mode) == 0 && write_all(fd, data) && fsync(fd) == 0 && sync_folder_of(path);
+    bool good = fd >= 0 && fchmod(fd, mode) == 0 && write_all(fd, data) && fsync(fd) == 0 && file_sync_name(path);
 
     if (!good)
         snprintf(error, error_size, "cannot create %s: %s", path, strerror(errno));

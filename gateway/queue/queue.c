@@ -1,5 +1,6 @@
 #include "queue/queue.h"
 
+#include "base/file.h"
 #include "queue/schema.h"
 
 #include <errno.h>
@@ -64,19 +65,14 @@ static bool make_tables(struct queue *q)
 }
 
 /* The file is made before SQLite sees it, so that it never has other rights than these; then its name is made durable. */
-static bool create_file(const char *folder, const char *path)
+static bool create_file(const char *path)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600), folder_fd;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
     if (fd < 0)
         return false;
     close(fd);
-    folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder_fd < 0)
-        return false;
-    fsync(folder_fd);
-    close(folder_fd);
-    return true;
+    return file_sync_name(path);
 }
 
 /* The tables as this version knows them, made if need be.  False with the reason in ERROR. */
@@ -108,7 +104,7 @@ bool queue_open(struct queue *q, const char *folder, char *error, size_t error_s
     snprintf(q->folder, sizeof q->folder, "%s", folder);
     snprintf(path, sizeof path, "%s/queue.db", q->folder);
     turn_open(&q->turn, q->folder);
-    if (!create_file(q->folder, path)) {
+    if (!create_file(path)) {
         snprintf(error, error_size, "%s: %s", path, strerrordesc_np(errno));
         queue_close(q);
         return false;

@@ -1,8 +1,8 @@
 #include "sasl/client.h"
 
+#include "base/hex.h"
 #include "base/memory.h"
 #include "sasl/client_exchange.h"
-#include "sasl/hex.h"
 
 /* What the mechanisms put around login and secret, a host name included. */
 enum { RESPONSE_FRAME = 512 };

@@ -1,7 +1,7 @@
 #include "sasl/keys.h"
 
 #include "base/base64.h"
-#include "sasl/hex.h"
+#include "base/hex.h"
 #include "sasl/scram.h"
 
 #include <stdio.h>
@@ -41,8 +41,7 @@ void sasl_keys_scram_text(const struct sasl_keys *keys, char *to)
     buf_add_byte(&text, ':');
     add_base64(keys->server_key, CRYPTO_SHA256, &text);
     str_copy(buf_str(&text), to, SASL_SCRAM_TEXT_SIZE);
-    crypto_wipe(text.data, text.capacity);
-    buf_done(&text);
+    crypto_wipe_buf(&text);
 }
 
 void sasl_keys_cram_text(const struct sasl_keys *keys, char *to)
@@ -60,8 +59,7 @@ static bool read_bytes(struct str text, size_t least, size_t size, unsigned char
     if (ok)
         memcpy(to, bytes.data, bytes.length);
     *length = bytes.length;
-    crypto_wipe(bytes.data, bytes.capacity);
-    buf_done(&bytes);
+    crypto_wipe_buf(&bytes);
     return ok;
 }
 

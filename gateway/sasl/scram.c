@@ -190,8 +190,7 @@ bool scram_derive(struct str password, struct str salt, unsigned iterations, str
         crypto_sha256(digest_str(to->client_key), to->stored_key);
         crypto_wipe(salted, sizeof salted);
     }
-    crypto_wipe(prepared.data, prepared.capacity);
-    buf_done(&prepared);
+    crypto_wipe_buf(&prepared);
     return ok;
 }
 

@@ -1,8 +1,8 @@
 #include "sasl/server.h"
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/memory.h"
-#include "sasl/hex.h"
 #include "sasl/prepare.h"
 #include "sasl/server_exchange.h"
 

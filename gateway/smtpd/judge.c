@@ -201,9 +201,7 @@ static enum sasl_result step_own(struct exchange *x, struct str response)
         result = sasl_server_step(x->own, buf_str(&decoded), &challenge);
         base64_encode(buf_str(&challenge), &x->challenge);
     }
-    if (decoded.data != NULL)
-        crypto_wipe(decoded.data, decoded.capacity);
-    buf_done(&decoded);
+    crypto_wipe_buf(&decoded);
     buf_done(&challenge);
     return result;
 }

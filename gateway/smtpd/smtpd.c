@@ -126,9 +126,7 @@ static void take_certificates(struct receiver *r)
         log_message(LOG_LEVEL_ERROR, "certificates", "%s", error);
     else if (bundle.length > 0)
         log_message(LOG_LEVEL_INFO, "certificates", "%zu in use", pairs.count);
-    if (bundle.data != NULL)
-        crypto_wipe(bundle.data, bundle.capacity);
-    buf_done(&bundle);
+    crypto_wipe_buf(&bundle);
     tls_files_done(&pairs);
     close(file);
 }

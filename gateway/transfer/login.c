@@ -55,27 +55,20 @@ static struct status read_reply(struct attempt *a)
     return dialogue_read(a->client, "AUTH", a->client->timeout, keep_challenge, a);
 }
 
-static void wipe(struct buf *b)
-{
-    if (b->data != NULL)
-        crypto_wipe(b->data, b->capacity);
-    buf_done(b);
-}
-
 /* The next response to the challenge that was kept, encoded. */
 static enum sasl_result step(struct attempt *a, struct str challenge)
 {
     struct buf decoded = {.limit = SASL_CHALLENGE_MAX}, plain = {0};
     enum sasl_result result = SASL_MALFORMED;
 
-    wipe(&a->response);
+    crypto_wipe_buf(&a->response);
     if (base64_decode(challenge, &decoded) && !decoded.full) {
         result = sasl_client_step(a->sasl, buf_str(&decoded), &plain);
         base64_encode(buf_str(&plain), &a->response);
         buf_add(&a->said, buf_str(&a->response));
         buf_add_byte(&a->said, '\n');
     }
-    wipe(&plain);
+    crypto_wipe_buf(&plain);
     buf_done(&decoded);
     return result;
 }
@@ -93,7 +86,7 @@ static void send_command(struct attempt *a, bool has_initial)
         buf_add(&line, a->response.length > 0 ? buf_str(&a->response) : STR("="));
     }
     dialogue_put_secret(a->client, buf_str(&line), shown);
-    wipe(&line);
+    crypto_wipe_buf(&line);
 }
 
 static struct status failed(const struct attempt *a, const char *why)
@@ -211,8 +204,8 @@ struct status client_login(struct client *c, const struct client_security *secur
     if (c->broken && repeats_secret(&a, str_of(s.text)))
         s = c->failure = failed(&a, "the server broke it off, and repeated the login");
     sasl_client_end(&a.sasl);
-    wipe(&a.response);
-    wipe(&a.said);
+    crypto_wipe_buf(&a.response);
+    crypto_wipe_buf(&a.said);
     buf_done(&a.challenge);
     return s;
 }

@@ -1,7 +1,7 @@
 #include "test.h"
 
 #include "base/crypto.h"
-#include "sasl/hex.h"
+#include "base/hex.h"
 
 static struct str hex_of(const unsigned char *bytes, size_t size)
 {

@@ -2,7 +2,7 @@
 
 #include "base/base64.h"
 #include "base/clock.h"
-#include "sasl/hex.h"
+#include "base/hex.h"
 #include "sasl/server_exchange.h"
 
 #include "sasl_people.h"

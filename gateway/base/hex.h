@@ -1,8 +1,8 @@
 /*
  * hex - bytes as pairs of hexadecimal digits.  Pure functions.
  */
-#ifndef SASL_HEX_H
-#define SASL_HEX_H
+#ifndef BASE_HEX_H
+#define BASE_HEX_H
 
 #include "base/str.h"
 

@@ -1,4 +1,4 @@
-#include "sasl/hex.h"
+#include "base/hex.h"
 
 void hex_write(const unsigned char *bytes, size_t size, char *to)
 {
