@@ -216,6 +216,17 @@ def test_scram_shows_the_same_of_users_that_there_are_and_that_there_are_not():
         check(int(known[0]["i"]) >= 4096, "iterations (RFC 7677 4)")
 
 
+def test_a_salt_stays_the_same_over_a_reload():
+    """Of a name that there is not, too: else it would tell which names there are."""
+    with gateway_with() as gateway:
+        seen = []
+        for _ in range(2):
+            with gateway.secure_session(at="smtps") as client:
+                seen.append([scram_first(client, login)["s"] for login in (JOE, "nobody@example.com")])
+            gateway.reload()
+        equal(seen[0], seen[1], "salts of a user and of nobody")
+
+
 def test_scram_without_an_initial_response_and_with_quoted_names():
     """RFC 5802 5.1: `=2C` and `=3D`; a name that is quoted wrongly is none."""
     with gateway_with() as gateway, gateway.secure_session(at="smtps") as client:
