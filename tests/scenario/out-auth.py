@@ -257,6 +257,20 @@ def test_connections_are_shared_by_no_two_logins():
             equal(said, expected, f"the login of the connection of a message of {name}")
 
 
+def test_what_protected_the_attempt_is_told():
+    """In the log of a delivery, and with a message that waits, in the queue."""
+    with gateway_with() as gateway, hop() as sink:
+        gateway.route("told.example", sink, *LOGIN)
+        recipient = sent(gateway, "told.example")
+        gateway.await_log(rf'event=delivered .*recipient={recipient} .*tls="TLSv1\.3 TLS_\w+ verified"')
+        sink.on("RCPT: 450 4.2.0 Not now")
+        recipient = sent(gateway, "told.example", "later")
+        gateway.await_recipient(recipient, "scheduled")
+        gateway.await_log(rf'event=deferred .*recipient={recipient} .*tls="TLSv1\.3 TLS_\w+ verified"')
+        shown = gateway.tmail("queue", "show", gateway.queue()[0]["id"])
+        check(re.search(r" - TLS: TLSv1\.3 TLS_\w+ verified - 450 ", shown), f"it shows {shown}")
+
+
 def test_a_server_that_repeats_the_login_is_not_quoted():
     """All of it or a part, as some do with commands that they do not like: neither the log nor the queue shows it."""
     line = b64(chr(0) + "joe" + chr(0) + "joe-secret-word")
