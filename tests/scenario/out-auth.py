@@ -4,6 +4,7 @@
 import contextlib
 import os
 import re
+import socket
 import sqlite3
 import sys
 
@@ -269,6 +270,18 @@ def test_what_protected_the_attempt_is_told():
         gateway.await_log(rf'event=deferred .*recipient={recipient} .*tls="TLSv1\.3 TLS_\w+ verified"')
         shown = gateway.tmail("queue", "show", gateway.queue()[0]["id"])
         check(re.search(r" - TLS: TLSv1\.3 TLS_\w+ verified - 450 ", shown), f"it shows {shown}")
+
+
+def test_what_failed_at_one_route_says_nothing_of_the_next():
+    """TLS broke at the first; nobody listens at the second, where TLS was not even tried: nothing is to be done in plain text there."""
+    with gateway_with() as gateway, hop(tls="expired") as first, contextlib.closing(socket.create_server((fresh_loopback(), 0))) as second:
+        gateway.route("two.example", first, "--tls", "verify", "-p", "1")
+        address, port = second.getsockname()
+        second.close()
+        gateway.tmail("routes", "add", "-d", "two.example", "-rh", address, "-rp", str(port), "--tls", "may", "-p", "2")
+        recipient = sent(gateway, "two.example")
+        gateway.await_log(rf"event=deferred .*recipient={recipient} .*Cannot connect")
+        check("event=tls-fallback" not in gateway.log(), "it fell back to plain text")
 
 
 def test_a_server_that_repeats_the_login_is_not_quoted():
