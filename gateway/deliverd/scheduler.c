@@ -460,6 +460,7 @@ static void give_back_rest(struct scheduler *s)
 /* What is still with workers when the grace is over is cut by their streams' own deadline; this waits for their last words. */
 static void drain(struct scheduler *s)
 {
+    log_message(LOG_LEVEL_INFO, "draining", "claims no more mail, %d deliveries are under way", workers_busy(s->workers));
     workers_stop(s->workers);
     for (;;) {
         /* Asked before the results are taken: a job that ends in between is seen in the next round. */

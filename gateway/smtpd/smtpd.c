@@ -162,6 +162,7 @@ static void drain(struct receiver *r)
     struct pollfd p = {.fd = stop_control(), .events = POLLIN};
     int64_t end = clock_now() + r->smtpd.conf->stop_timeout;
 
+    log_message(LOG_LEVEL_INFO, "draining", "takes no more sessions, %d are open", clients_total(r->clients));
     while (clients_total(r->clients) > 0 && clock_now() < end)
         if (poll(&p, 1, DRAIN_LOOK_MS) > 0 && stop_hear() == STOP_NOW)
             return;

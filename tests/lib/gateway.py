@@ -205,12 +205,15 @@ class Gateway:
         self.start()
 
     def reload(self):
-        """Write the configuration and send SIGHUP to a gateway that is up; return when the new children serve."""
+        """Write the configuration and send SIGHUP to a gateway that is up; return when the new children serve, and no others."""
         self.await_children(0)
+        before = set(self.children().values())
         self.write_config()
         mark = self.mark()
         self.signal(signal.SIGHUP)
         self.await_children(mark)
+        for child in before:
+            self.await_log(rf"process={child} event=draining\b", mark)
 
     def await_children(self, since):
         """Wait until the log says, after the mark `since`, that every child is ready."""
