@@ -32,6 +32,7 @@ struct envelope {
     enum body_type body;
     bool smtputf8; /* the header needs SMTPUTF8 (RFC 6531 section 3.6); addresses show themselves whether they do */
     bool auth; /* MAIL had an AUTH parameter: those whom we log in at are told AUTH=<> (RFC 4954 section 5) */
+    bool tls_optional; /* goes out in spite of any failure of TLS, and is not counted for TLS reports (RFC 8460 section 3) */
     enum ret_type ret;
     struct str envid;
     struct recipient *recipients, *last;

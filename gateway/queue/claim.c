@@ -27,6 +27,8 @@ bool claims_init(struct claims *c, struct queue *q)
                                  "reason = ?8, tls = ?9 WHERE message = ?1 AND number = ?2"),
         .give_back = db_prepare(db, "UPDATE recipient SET state = 1, owner = NULL, attempts = attempts - 1 WHERE message = ?1 AND number = ?2"),
         .hold = db_prepare(db, "UPDATE recipient SET state = 3, owner = NULL, reason = ?2 WHERE message = ?1 AND state IN (1, 2)"),
+        .hold_domain = db_prepare(db, "UPDATE recipient SET state = 3, reason = ?2 WHERE state = 1 AND domain = ?1"),
+        .hold_no_domain = db_prepare(db, "UPDATE recipient SET state = 3, reason = ?1 WHERE state = 1 AND domain IS NULL"),
         .give_back_all = db_prepare(db, "UPDATE recipient SET state = 1, owner = NULL WHERE state = 2 AND owner = ?"),
         .bring_forward = db_prepare(db, "UPDATE recipient SET due = ?1 WHERE state = 1 AND due > ?2"),
         .owners = db_prepare(db, "SELECT DISTINCT owner FROM recipient WHERE state = 2"),
@@ -36,19 +38,33 @@ bool claims_init(struct claims *c, struct queue *q)
     };
     return c->next_domain != NULL && c->due != NULL && c->message != NULL && c->recipients != NULL && c->mark != NULL && c->delivered != NULL &&
            c->forget != NULL && c->later != NULL && c->failed != NULL && c->give_back != NULL && c->owners != NULL && c->recover != NULL &&
-           c->content != NULL && c->hold != NULL && c->give_back_all != NULL && c->bring_forward != NULL;
+           c->content != NULL && c->hold != NULL && c->hold_domain != NULL && c->hold_no_domain != NULL && c->give_back_all != NULL && c->bring_forward != NULL;
+}
+
+static const char no_domain[] = "the domain cannot be read from the queue";
+
+/* What the program wrote is none of these: a damaged row must not keep those behind it from their turn. */
+static bool hold_domain(struct claims *c, struct str domain)
+{
+    db_bind_str(c->hold_domain, 1, domain);
+    db_bind_str(c->hold_domain, 2, STR(no_domain));
+    return db_execute(c->hold_domain);
 }
 
 int claims_next_domain(struct claims *c, struct str after, char *domain, int64_t *due)
 {
-    int found = 0;
+    bool found, fits, ok;
 
-    db_bind_str(c->next_domain, 1, after);
-    if (db_step(c->next_domain)) {
-        found = str_copy(db_str(c->next_domain, 0), domain, DOMAIN_SIZE) ? 1 : 0;
-        *due = db_int(c->next_domain, 1);
-    }
-    return db_finish(c->next_domain) ? found : -1;
+    do {
+        db_bind_str(c->next_domain, 1, after);
+        found = db_step(c->next_domain);
+        fits = !found || str_copy(db_str(c->next_domain, 0), domain, DOMAIN_SIZE);
+        if (found)
+            *due = db_int(c->next_domain, 1);
+        ok = fits || hold_domain(c, db_str(c->next_domain, 0));
+        ok = db_finish(c->next_domain) && ok;
+    } while (ok && !fits);
+    return ok ? found : -1;
 }
 
 int claims_due(struct claims *c, const char *domain, int64_t now, struct due *to, int most)
@@ -79,8 +95,9 @@ static int load_message(struct claims *c, int64_t id, struct claimed *m)
         e->user = arena_str(&m->arena, db_str(q, 4));
         e->client = arena_str(&m->arena, db_str(q, 5));
         e->helo = arena_str(&m->arena, db_str(q, 6));
-        e->body = (db_int(q, 7) & ~MESSAGE_AUTH) == BODY_8BITMIME ? BODY_8BITMIME : BODY_7BIT;
+        e->body = (db_int(q, 7) & ~MESSAGE_FLAGS) == BODY_8BITMIME ? BODY_8BITMIME : BODY_7BIT;
         e->auth = (db_int(q, 7) & MESSAGE_AUTH) != 0;
+        e->tls_optional = (db_int(q, 7) & MESSAGE_TLS_OPTIONAL) != 0;
         e->smtputf8 = db_int(q, 8) != 0;
         e->ret = db_int(q, 9) == RET_FULL ? RET_FULL : db_int(q, 9) == RET_HDRS ? RET_HDRS : RET_NONE;
         e->envid = arena_str(&m->arena, db_str(q, 10));
@@ -246,6 +263,9 @@ bool claims_recover(struct claims *c, const struct owner *self, int64_t now, int
     int count = list_owners(c, owners);
 
     *recovered = 0;
+    db_bind_str(c->hold_no_domain, 1, STR(no_domain));
+    if (!db_execute(c->hold_no_domain) || !hold_domain(c, STR("")))
+        return false;
     for (int i = 0; i < count; i++) {
         if (owner_is_alive(self, owners[i]))
             continue;

@@ -18,7 +18,7 @@ struct claims {
     struct db_query *next_domain, *due, *message, *recipients, *mark;
     struct db_query *delivered, *forget, *later, *failed, *give_back;
     struct db_query *owners, *recover;
-    struct db_query *content, *hold, *give_back_all, *bring_forward;
+    struct db_query *content, *hold, *hold_domain, *hold_no_domain, *give_back_all, *bring_forward;
 };
 
 enum outcome { OUTCOME_OPEN, OUTCOME_DELIVERED, OUTCOME_LATER, OUTCOME_FAILED };
@@ -55,8 +55,8 @@ struct due {
 
 bool claims_init(struct claims *c, struct queue *q);
 
-/* The first domain after AFTER ("" to begin) that has scheduled recipients, and when its first is due.  ANSWER: 1 found, 0 none, -1 failed.
- * */
+/* The first domain after AFTER ("" to begin) that has scheduled recipients, and when its first is due: 1 found, 0 none, -1 failed.  A row
+ * whose domain cannot be one is held on the way. */
 int claims_next_domain(struct claims *c, struct str after, char *domain, int64_t *due);
 /* Up to MOST recipients of DOMAIN that are due; their number, or -1. */
 int claims_due(struct claims *c, const char *domain, int64_t now, struct due *to, int most);
@@ -76,7 +76,7 @@ bool claims_failed(struct claims *c, const struct delivery *d, int64_t now);
 bool claims_give_back(struct claims *c, const struct delivery *d);
 
 /* What dead deliverers had in hand has spent an attempt: due at once after the first crash, after RETRY_MS after the second, held after the
- * third.  *RECOVERED counts them. */
+ * third.  *RECOVERED counts them.  Rows without a domain are held, for nobody would ever ask for them. */
 bool claims_recover(struct claims *c, const struct owner *self, int64_t now, int64_t retry_ms, int64_t *recovered);
 /* What OWNER still has in hand goes back, due as it was. */
 bool claims_give_back_all(struct claims *c, int64_t owner);

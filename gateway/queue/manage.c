@@ -101,7 +101,7 @@ int manage_facts(struct queue *q, int64_t message, struct queue_facts *facts)
                                   .helo = db_str(query, 2),
                                   .user = db_str(query, 3),
                                   .envid = db_str(query, 4),
-                                  .body = (int)(db_int(query, 5) & ~MESSAGE_AUTH),
+                                  .body = (int)(db_int(query, 5) & ~MESSAGE_FLAGS),
                                   .ret = (int)db_int(query, 6),
                                   .smtputf8 = db_int(query, 7) != 0};
     return 1;

@@ -166,7 +166,7 @@ static bool put_message(struct queue *q, const struct envelope *e, struct body *
     db_bind_optional(query, 6, e->user);
     db_bind_str(query, 7, e->client);
     db_bind_str(query, 8, e->helo);
-    db_bind_int(query, 9, (int64_t)e->body + (e->auth ? MESSAGE_AUTH : 0));
+    db_bind_int(query, 9, (int64_t)e->body + (e->auth ? MESSAGE_AUTH : 0) + (e->tls_optional ? MESSAGE_TLS_OPTIONAL : 0));
     db_bind_int(query, 10, e->smtputf8);
     db_bind_int(query, 11, e->ret);
     db_bind_optional(query, 12, e->envid);

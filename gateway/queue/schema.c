@@ -22,7 +22,7 @@ const char queue_schema_sql[] =
     "  user TEXT,                       -- login of the client\n"
     "  client TEXT NOT NULL,            -- its address\n"
     "  helo TEXT NOT NULL,\n"
-    "  body INTEGER NOT NULL,           -- 0: 7BIT, 1: 8BITMIME; and 2 more where MAIL had an AUTH parameter (RFC 4954)\n"
+    "  body INTEGER NOT NULL,           -- 0: 7BIT, 1: 8BITMIME; 2 more where MAIL had an AUTH parameter (RFC 4954), 4 more where TLS may fail\n"
     "  smtputf8 INTEGER NOT NULL,       -- 1: the header needs SMTPUTF8\n"
     "  ret INTEGER NOT NULL,            -- RFC 3461: 0 not given, 1 FULL, 2 HDRS\n"
     "  envid TEXT,                      -- RFC 3461, xtext as it came\n"

@@ -109,6 +109,31 @@ static void domains_are_found_in_turn(void)
     teardown();
 }
 
+/* They share a column. */
+static void what_mail_said_comes_back(void)
+{
+    setup();
+    for (int i = 0; i < 8; i++) {
+        struct claimed *m;
+        struct letter l;
+
+        letter_open(&l, place.folder, "a@a.example", 1);
+        l.envelope.body = i % 2 == 1 ? BODY_8BITMIME : BODY_7BIT;
+        l.envelope.auth = (i & 2) != 0;
+        l.envelope.tls_optional = (i & 4) != 0;
+        check(letter_put(&q, &l));
+        m = load(l.envelope.id);
+        if (m != NULL) {
+            check_number(m->envelope.body, l.envelope.body);
+            check_number(m->envelope.auth, l.envelope.auth);
+            check_number(m->envelope.tls_optional, l.envelope.tls_optional);
+        }
+        claimed_free(&m);
+        letter_close(&l);
+    }
+    teardown();
+}
+
 static void a_message_is_loaded_with_what_is_due(void)
 {
     const char *recipients[] = {"a@a.example", "b@b.example", "\"c d\"@a.example"};
@@ -362,6 +387,7 @@ static void held_and_failed_are_not_claimed(void)
 
 static const struct test_case cases[] = {
     TEST_CASE(domains_are_found_in_turn),
+    TEST_CASE(what_mail_said_comes_back),
     TEST_CASE(a_message_is_loaded_with_what_is_due),
     TEST_CASE(large_content_stays_where_it_is),
     TEST_CASE(what_is_in_progress_is_not_due),
