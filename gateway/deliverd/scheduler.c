@@ -24,6 +24,7 @@ enum {
     CLOCK_JUMP_MS = 60000,
     LAST_WORDS_MS = 2000,
     UNREADABLE_MOST = 256,
+    FULL_A_TURN = 16,        /* destinations for which there was no place */
     BLOCKED_MS = 100,        /* between turns that found no place for anything */
     DRAIN_LOOK_MS = 100,
     IN_HAND_MOST = 20000, /* recipients; one takes about 1 KB */
@@ -47,7 +48,7 @@ struct scheduler {
     int64_t clock_offset;     /* clock_wall - clock_now; it changes when somebody sets the clock */
     bool round_complete;
     bool blocked;             /* a next hop had no place in this turn */
-    bool stalled;             /* all places are taken: only a result makes room */
+    bool stalled;             /* all places are taken, but those for hops that do nothing */
     int64_t unreadable[UNREADABLE_MOST];
     int unreadable_count, unreadable_held;
     bool results_only;        /* the last turn failed: save what is done before claiming again */
@@ -311,11 +312,12 @@ static bool claim(struct scheduler *s)
 {
     int64_t now = clock_wall(), due, until = clock_now() + CLAIM_MS;
     char domain[DOMAIN_SIZE];
+    int full = 0;
 
     if (s->round_complete)
         begin_round(s);
     s->more = s->stalled = s->blocked = false;
-    for (int i = 0; i < DOMAINS_A_TURN && s->claims_made < CLAIMS_A_TURN && clock_now() <= until; i++) {
+    for (int i = 0; i < DOMAINS_A_TURN && s->claims_made < CLAIMS_A_TURN && full < FULL_A_TURN && clock_now() <= until; i++) {
         int found = next_in_round(s, domain, &due);
         enum claim_result result = CLAIM_DONE;
 
@@ -328,9 +330,10 @@ static bool claim(struct scheduler *s)
         else
             s->next_due = clock_earlier(s->next_due, due);
         s->blocked = s->blocked || result == CLAIM_BLOCKED;
-        s->stalled = result == CLAIM_ALL_FULL;
-        if (result == CLAIM_FAILED || s->stalled)
-            return s->stalled;
+        if (result == CLAIM_FAILED)
+            return false;
+        full += result == CLAIM_ALL_FULL; /* who comes behind may be a hop that does nothing yet */
+        s->stalled = full > 0;
         str_copy(str_of(domain), s->after, sizeof s->after);
     }
     return true;
@@ -423,8 +426,8 @@ static int64_t wait_until(const struct scheduler *s)
 {
     int64_t look = clock_now() + LOOK_MS;
 
-    if (s->stalled)
-        return clock_earlier(look, s->recover_at);
+    if (s->stalled && !s->round_complete)
+        return clock_earlier(clock_now() + BLOCKED_MS, s->recover_at);
     if (!s->round_complete || s->more || s->results_only)
         return clock_now();
     if (s->next_due != CLOCK_NEVER)

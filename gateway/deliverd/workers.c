@@ -141,6 +141,10 @@ static bool load_content(const struct attempt_context *context, struct job *job,
         status = status_make(451, "4.3.0", "Cannot open the queue");
     else if (!queue_read_content(&queue, job->message->claimed->envelope.id, body, &status))
         ok = false;
+    else if (body->size != job->message->claimed->size) {
+        status = status_make(451, "4.3.0", "The content in the queue is not whole");
+        ok = false;
+    }
     queue_close(&queue);
     for (struct delivery *d = job->deliveries; d != NULL && !ok; d = d->next)
         d->status = status;
@@ -296,7 +300,7 @@ static enum workers_room room_of(const struct workers *w, const struct pool *p, 
     int64_t window = 2 * w->context->conf->deliverd_destination_concurrency + 8, all = 2 * thread_limit(w);
     int64_t left = all - w->busy - w->reserved;
 
-    if (p->threads + p->waiting + p->reserved == 0)
+    if (p->threads - p->idle + p->waiting + p->reserved == 0)
         return left > -all ? WORKERS_ROOM : WORKERS_ALL_FULL;
     if (left <= 0)
         return WORKERS_ALL_FULL;

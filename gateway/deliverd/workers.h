@@ -18,8 +18,8 @@ int workers_done_fd(const struct workers *w);
 
 enum workers_room { WORKERS_ROOM, WORKERS_POOL_FULL, WORKERS_ALL_FULL };
 
-/* Keeps a place for one job with the hop of that key, if there is one.  A hop that has nothing yet always gets one; the more places are
- * taken in all, the fewer one hop may have, so that hops that hang leave room for the others.  CROWDED: only hops that have nothing.  Each
+/* Keeps a place for one job with the hop of that key, if there is one.  A hop that does nothing always gets one; the more places are
+ * taken in all, the fewer one hop may have, so that hops that hang leave room for the others.  CROWDED: only hops that do nothing.  Each
  * place is used by workers_submit or given up. */
 enum workers_room workers_reserve(struct workers *w, struct str key, bool crowded);
 void workers_give_up(struct workers *w, struct str key);

@@ -237,8 +237,9 @@ def test_scram_without_an_initial_response_and_with_quoted_names():
 
 
 MALFORMED_FIRSTS = ("", "n", "n,,", "n,,n=joe@example.com", "n,,r=abc", "n,,n=joe@example.com,r=", "x,,n=joe@example.com,r=abc",
-                    "n,,m=ext,n=joe@example.com,r=abc", "p=tls-unique,,n=joe@example.com,r=abc", "n,a=ann@example.com,n=joe@example.com,r=abc",
-                    "n,,n=,r=abc", "n,,n=joe\0,r=abc", "n,,n=joe@example.com,r=a b", "N,,n=joe@example.com,r=abc", ",,n=joe@example.com,r=abc")
+                    "n,,m=ext,n=joe@example.com,r=abc", "p=tls-unique,,n=joe@example.com,r=abc",
+                    "n,a=ann@example.com,n=joe@example.com,r=abc", "n,,n=,r=abc", "n,,n=joe\0,r=abc", "n,,n=joe@example.com,r=a b",
+                    "N,,n=joe@example.com,r=abc", ",,n=joe@example.com,r=abc")
 
 
 def test_scram_firsts_that_are_none():
@@ -315,7 +316,8 @@ def test_names_and_passwords_beyond_ascii():
     with gateway_with() as gateway:
         gateway.tmail("user", "add", "-r", "uml@example.com", stdin="Gr\u00fc\u00dfe \u2168\n")
         for mechanism in sasl.MECHANISMS:
-            for password, code in (("Gr\u00fc\u00dfe \u2168", "235 "), ("Gr\u00fc\u00dfe IX", "235 " if "SCRAM" in mechanism else None), ("Gr\u00fc\u00dfe", "535 ")):
+            for password, code in (("Gr\u00fc\u00dfe \u2168", "235 "), ("Gr\u00fc\u00dfe IX", "235 " if "SCRAM" in mechanism else None),
+                                   ("Gr\u00fc\u00dfe", "535 ")):
                 got = attempt(gateway, mechanism, "uml@example.com", password)[:4]
                 check(code in (None, got), f"{mechanism} with {password!r}: {got}")
 

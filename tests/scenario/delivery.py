@@ -1,8 +1,10 @@
 #!/usr/bin/python3
 """Issue 2, items 8 and 9: connections kept, bounded and fresh; source addresses; weights; retries; what survives a stop."""
 
+import contextlib
 import os
 import signal
+import sqlite3
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
@@ -100,6 +102,41 @@ def test_a_refused_message_does_not_spoil_the_connection():
         with gateway.session() as client:
             client.mail("a@client.example", ["after@" + DOMAIN], TEXT)
         equal(sink.wait(1)[0].recipients, ["after@" + DOMAIN], "recipients")
+
+
+def test_recipients_too_many_for_a_transaction_go_in_the_next():
+    """RFC 5321 4.5.3.1.10: what 452 4.5.3 leaves over follows at once, over the same connection, which had a message before."""
+    names = [f"r{number}@{DOMAIN}" for number in range(5)]
+    script = [f"RCPT#{number}: 452 4.5.3 Too many recipients" for number in (4, 5, 6, 9)]
+    with Sink(script=script) as sink, \
+            gateway_to(sink, DELIVERD_CONNECTION_IDLE="1m", DELIVERD_DESTINATION_CONCURRENCY="1", DELIVERD_RETRY_MIN="1h",
+                       DELIVERD_RETRY_MAX="1h") as gateway:
+        one_by_one(gateway, sink, 1)
+        with gateway.session() as client:
+            client.mail("a@client.example", names, TEXT)
+        gateway.await_empty_queue()
+        equal([message.recipients for message in sink.messages], [["u0@" + DOMAIN], names[:2], names[2:4], names[4:]], "recipients")
+        equal(len(sink.sessions), 1, "sessions")
+        equal({message.content.partition(b"\r\nSubject: ")[2] for message in sink.messages}, {b"x\r\n\r\nHello.\r\n"}, "contents")
+
+
+def test_hops_that_hang_leave_room_for_others():
+    """Twelve hops take connections and say nothing, with more mail for each than there is room for: mail for another hop goes."""
+    with contextlib.ExitStack() as stack:
+        silent = [stack.enter_context(Sink(script=["greeting: hang"])) for _ in range(12)]
+        good = stack.enter_context(Sink())
+        gateway = stack.enter_context(gateway_to(DELIVERD_MAX_IN_FLIGHT="30", DELIVERD_DESTINATION_CONCURRENCY="2", STOP_TIMEOUT="1s"))
+        for number, sink in enumerate(silent):
+            gateway.route(f"silent{number}.example", sink)
+        gateway.route("good.example", good)
+        for number, sink in enumerate(silent):
+            send(gateway, 10, f"silent{number}.example")
+            sink.wait_for(lambda hop: hop.sessions, "a connection")
+        send(gateway, 10, "good.example")
+        good.wait(10)
+        equal(recipients(good), sorted(f"u{number}@good.example" for number in range(10)), "recipients")
+        check(not any(session.ended for sink in silent for session in sink.sessions), "a silent hop was given up meanwhile")
+        check(all(sink.peak <= 2 for sink in silent), "more sessions with a silent hop than one may have")
 
 
 def test_connections_to_a_next_hop_are_bounded():
@@ -271,6 +308,47 @@ def test_what_was_accepted_is_delivered_after_a_restart():
         equal(recipients(sink), sorted(f"u{number}@{DOMAIN}" for number in range(20)), "recipients")
 
 
+def change_queue(gateway, *statements):
+    """Carry out SQL in the queue's database, each statement in a connection of its own."""
+    for statement in statements:
+        with contextlib.closing(sqlite3.connect(gateway.path("store", "queue.db"), timeout=30)) as database, database:
+            database.executescript(statement)
+
+
+def damaged(damage, size=0, status="held"):
+    """The test that a message whose row has such damage waits in that status and says why, while those before and behind it go."""
+    def test():
+        with Sink() as sink, gateway_to(sink, DELIVERD_LAUNCH="false") as gateway:
+            gateway.route("*", sink)
+            with gateway.session() as client:
+                ids = [client.mail("a@client.example", [f"a@{domain}.example"], TEXT + size * b"x\r\n")
+                       for domain in ("before", "hurt", "later")]
+                client.mail("a@client.example", ["b@hurt.example"], TEXT)
+                client.quit()
+            change_queue(gateway, *(line.format(id=int(ids[1], 16)) for line in damage))
+            gateway.config["TMAIL_DELIVERD_LAUNCH"] = "true"
+            gateway.restart()
+            sink.wait(3)
+            entry = gateway.await_recipient("a@hurt.example", status)
+            equal((entry["id"], len(gateway.queue())), (ids[1], 1), "what waits, of how many")
+            check("the queue" in entry["reason"], f"no reason: {entry!r}")
+            equal(recipients(sink), ["a@before.example", "a@later.example", "b@hurt.example"], "recipients")
+    return test
+
+
+WITHOUT_RULES = "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'domain TEXT NOT NULL', 'domain TEXT')"
+DAMAGES = {
+    "a-content-that-was-cut": (["UPDATE message SET content = substr(content, 1, 9) WHERE id = {id}"],),
+    "a-large-content-that-was-cut": (["UPDATE message SET content = substr(content, 1, 9) WHERE id = {id}"], 50000, "scheduled"),
+    "no-content": (["UPDATE message SET content = x'' WHERE id = {id}"],),
+    "a-size-that-is-none": (["UPDATE message SET size = 'many' WHERE id = {id}"],),
+    "no-domain": ([WITHOUT_RULES, "UPDATE recipient SET domain = NULL WHERE message = {id}"],),
+    "an-empty-domain": (["UPDATE recipient SET domain = '' WHERE message = {id}"],),
+    "a-domain-longer-than-any": (["UPDATE recipient SET domain = 'hurt.' || hex(zeroblob(200)) WHERE message = {id}"],),
+    "a-domain-with-a-nul": (["UPDATE recipient SET domain = CAST(x'6875007274' AS TEXT) WHERE message = {id}"],),
+}
+
+
 def test_what_was_in_progress_when_all_was_killed_is_delivered():
     """SIGKILL to everything while the next hop holds the messages; after the start they are due at once."""
     with Sink(script=[".#1: gate; close", ".#2: gate; close"]) as sink, gateway_to(sink) as gateway:
@@ -319,4 +397,4 @@ def test_many_messages_arrive_once_each():
 
 
 if __name__ == "__main__":
-    main()
+    main({f"damage-in-the-queue-{name}": damaged(*damage) for name, damage in DAMAGES.items()})

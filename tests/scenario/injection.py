@@ -14,7 +14,8 @@ from tmail import Gateway, Sink, check, equal, main  # noqa: E402  pylint: disab
 NAMES = ["a b", "(comment)", "a(b", "a)b", "a;b", 'a"b', "a\\b", "<a@b>", "a,b", "a:b", "[x", "x]", "[192.0.2.1] x",
          "=?x?=", "a=b event=queued", "{}", "x" * 255, "x" * 1000, "'; DROP TABLE users; --", "%s%n%x", "$(id)", "`id`", "-", "."]
 CONTROLS = [bytes([octet]) for octet in (0, 1, 7, 8, 9, 11, 12, 27, 31, 127, 128, 155, 255)]
-RECEIVED = re.compile(rb"\AReceived: from(?: |\r\n\t)[!-'*-:<-~]+(?:(?: |\r\n\t)\([!-'*-[\]-~]*\))?(?: |\r\n\t)\(\[127\.0\.0\.1\]\)\r\n\tby mx\.tmail\.test with \w+ id "
+RECEIVED = re.compile(rb"\AReceived: from(?: |\r\n\t)[!-'*-:<-~]+(?:(?: |\r\n\t)\([!-'*-[\]-~]*\))?"
+                      rb"(?: |\r\n\t)\(\[127\.0\.0\.1\]\)\r\n\tby mx\.tmail\.test with \w+ id "
                       rb"[0-9a-f]{16}\r\n\tfor <a@hop\.example>; \w{3}, [ \d:A-Za-z+-]+\r\nSubject: x\r\n")
 LOGFMT = re.compile(r'time=\S+ level=\w+ process=\w+ event=[\w-]+(?: [\w.-]+=(?:[^\s"=]*|"(?:[^"\\]|\\.)*"))*')
 

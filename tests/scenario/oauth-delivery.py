@@ -65,8 +65,9 @@ def sent(gateway, destination, recipient="b"):
 
 def deferred(gateway, address, *words, attempts=1, patience=PATIENCE):
     """The queue's entry of a recipient that waits after so many attempts, with all these words in the reason."""
-    entry = gateway.await_queue(lambda entries: next((entry for entry in entries if entry["recipient"] == address and entry["attempts"] == attempts
-                                                      and entry["status"] != "in-progress"), None), f"{address} after {attempts} attempts", patience)
+    entry = gateway.await_queue(
+        lambda entries: next((entry for entry in entries if entry["recipient"] == address and entry["attempts"] == attempts
+                              and entry["status"] != "in-progress"), None), f"{address} after {attempts} attempts", patience)
     equal(entry["status"], "scheduled", f"status of {address}, whose reason is {entry['reason']}")
     check(all(word in entry["reason"] for word in words), f"expected {words} in the reason {entry['reason']!r}")
     return entry
@@ -165,7 +166,8 @@ def test_a_failing_endpoint_is_left_alone():
 # --- tokens that arrive ---
 
 def test_mail_arrives_with_a_token():
-    """By each mechanism, over STARTTLS and TLS from the first byte, with a short token and a long one: these bytes, and nothing in plain text."""
+    """By each mechanism, over STARTTLS and TLS from the first byte, with a short token and a long one: these bytes, and nothing
+    in plain text."""
     for prefix in ("token-", LONG):
         with endpoint_with(prefix=prefix) as endpoint, gateway_with() as gateway:
             add_client(gateway, endpoint.url)
@@ -178,7 +180,8 @@ def test_mail_arrives_with_a_token():
                         message = sink.wait(1)[0]
                         equal((message.sender, message.recipients), ("a@client.example", [address]), "envelope")
                         session = message.session
-                        equal((session.login, session.mechanism, session.tls, session.exposed), (JOE, mechanism, "TLSv1.3", False), "session")
+                        equal((session.login, session.mechanism, session.tls, session.exposed), (JOE, mechanism, "TLSv1.3", False),
+                              "session")
                         response = "" if prefix == LONG else f" {b64(initial(mechanism, prefix + '1', sink))}"
                         equal(auth_lines(sink), [f"AUTH {mechanism}{response}\r\n"], "logins")
                         gateway.await_log(rf"event=delivered .*recipient={address} .*attempts=1\b")
@@ -234,11 +237,13 @@ def test_one_token_is_for_all_messages_and_sessions():
         check(len(first.sessions) >= 10, f"sessions of the first: {len(first.sessions)}")
         for sink in (first, second):
             equal({session.login for session in sink.sessions if session.attempts}, {JOE}, "logins")
-        equal(endpoint.requests, [{"grant_type": "refresh_token", "refresh_token": REFRESH, "client_id": CLIENT, "client_secret": SECRET}], "requests")
+        equal(endpoint.requests, [{"grant_type": "refresh_token", "refresh_token": REFRESH, "client_id": CLIENT,
+                                   "client_secret": SECRET}], "requests")
 
 
 def test_other_destinations_are_not_held_up_by_a_slow_endpoint():
-    """Not even by more mail for it than there may be connections to one destination; and all that goes in its first attempt once there is a token."""
+    """Not even by more mail for it than there may be connections to one destination; and all that goes in its first attempt once there
+    is a token."""
     with endpoint_with() as endpoint, gateway_with(TMAIL_DELIVERD_REMOTE_CONCURRENCY="40") as gateway, hop() as slow, Sink() as other:
         go, usual = threading.Event(), endpoint.answer
         endpoint.answer = lambda form: go.wait(PATIENCE) and usual(form)
@@ -323,7 +328,8 @@ def test_a_login_that_fails_hands_over_to_the_next_route():
             gateway.route(f"{name}.example", second, "-p", "2")
             address = sent(gateway, f"{name}.example")
             gateway.await_log(rf"event=delivered .*recipient={address} .*attempts=1\b")
-        equal((len(second.messages), [session.attempts for session in second.sessions if session.attempts]), (2, []), "messages and logins of the second")
+        equal((len(second.messages), [session.attempts for session in second.sessions if session.attempts]), (2, []),
+              "messages and logins of the second")
         equal((refusing.messages, len(auth_lines(refusing))), ([], 1), "messages and logins of the first")
 
 

@@ -75,7 +75,8 @@ def test_the_strongest_mechanism_is_taken():
                 (("LOGIN", "PLAIN", "CRAM-MD5", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"), "1.3", "SCRAM-SHA-256-PLUS"),
                 (("GSSAPI", "LOGIN", "PLAIN", "CRAM-MD5", "SCRAM-SHA-256", "XOAUTH2"), "1.3", "SCRAM-SHA-256"),
                 (("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"), "1.2", "SCRAM-SHA-256"),
-                (("LOGIN", "PLAIN", "CRAM-MD5"), "1.3", "CRAM-MD5"), (("LOGIN", "PLAIN"), "1.2", "PLAIN"), (("NTLM", "LOGIN"), "1.3", "LOGIN"))):
+                (("LOGIN", "PLAIN", "CRAM-MD5"), "1.3", "CRAM-MD5"), (("LOGIN", "PLAIN"), "1.2", "PLAIN"),
+                (("NTLM", "LOGIN"), "1.3", "LOGIN"))):
             with hop(offered, version=version) as sink:
                 gateway.route(f"s{number}.example", sink, *LOGIN)
                 sent(gateway, f"s{number}.example")
@@ -210,8 +211,9 @@ def test_scram_servers_that_do_not_know_the_password():
 CHALLENGES = [(mechanism, challenge) for mechanism in ("PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-256")
               for challenge in ("raw 334 !!!!\\r\\n", "raw 334\\r\\n", "raw 334-AAAA\\r\\n334 AAAA\\r\\n", f"334 {b64('x' * 600)}",
                                 f"raw 334 ; repeat 5000 {b64('abc')}; raw \\r\\n", "raw 334 AAAA\\n", "334 AAAA\\0AAAA")]
-SCRAM_CHALLENGES = ("r=x,s=AAAA,i=4096", "r={nonce}x,s=AAAA,i=0", "r={nonce}x,s=AAAA,i=4294967296", "r={nonce}x,s=AAAA,i=100000000000000000000",
-                    "r={nonce}x,s=,i=4096", "r={nonce}x,i=4096", "e=other-error", "m=x,r={nonce}x,s=AAAA,i=4096", "r={nonce}x,s=AAAA,i=-1")
+SCRAM_CHALLENGES = ("r=x,s=AAAA,i=4096", "r={nonce}x,s=AAAA,i=0", "r={nonce}x,s=AAAA,i=4294967296",
+                    "r={nonce}x,s=AAAA,i=100000000000000000000", "r={nonce}x,s=,i=4096", "r={nonce}x,i=4096", "e=other-error",
+                    "m=x,r={nonce}x,s=AAAA,i=4096", "r={nonce}x,s=AAAA,i=-1")
 
 
 def test_challenges_that_are_none():

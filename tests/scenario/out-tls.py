@@ -62,8 +62,9 @@ def cases():
                 outcome = "4."
             yield f"{head}-STARTTLS-{name}", Case(keys, rule, name, outcome)
     for rule, name, outcome in (("smtps", "good", "TLS"), ("smtps", "expired", "TLS"), ("smtps", None, "4.7.5"),
-                                ("encrypt+smtps", "self-signed", "TLS"), ("verify+smtps", "good", "TLS"), ("verify+smtps", "expired", "4.7.5"),
-                                ("verify+smtps", "wrong-name", "4.7.5"), ("verify+smtps", None, "4.7.5"), ("may+smtps", "good", "TLS")):
+                                ("encrypt+smtps", "self-signed", "TLS"), ("verify+smtps", "good", "TLS"),
+                                ("verify+smtps", "expired", "4.7.5"), ("verify+smtps", "wrong-name", "4.7.5"),
+                                ("verify+smtps", None, "4.7.5"), ("may+smtps", "good", "TLS")):
         yield f"{rule}-to-one-with-{name or 'plain-text'}", Case(STANDARD, rule, name, outcome)
 
 
@@ -188,7 +189,8 @@ def test_failures_of_tls_hand_over_to_the_next_route():
 def test_the_name_of_a_next_hop_is_asked_for_and_must_be_in_the_certificate():
     """SNI (RFC 6066 3) has names and no addresses; the address that a name stands for is not good enough."""
     with gateway_with() as gateway:
-        for number, (hosts, ips, good) in enumerate(((["localhost"], [], True), (["other.example"], [], False), ([], ["127.0.0.1"], False))):
+        for number, (hosts, ips, good) in enumerate(((["localhost"], [], True), (["other.example"], [], False),
+                                                     ([], ["127.0.0.1"], False))):
             with Sink("127.0.0.1", tls=AUTHORITY.make("named", hosts=hosts, ips=ips)) as sink:
                 destination = f"named{number}.example"
                 gateway.tmail("routes", "add", "-d", destination, "-rh", "localhost", "-rp", str(sink.port), "--tls", "verify")

@@ -240,6 +240,40 @@ def delivering_over(reloads):
     return test
 
 
+def killed_beside_another(which):
+    """The test that of two deliverers, an old one that drains and a new one, one is killed: what it had goes again, at once, by who is
+    left or replaces it; what the other has stays with it. Each message arrives once."""
+    kept, lost = ("before", "after") if which == "new" else ("after", "before")
+    hangs = {"before": 1, "after": 2}[lost]
+
+    def test():
+        with Sink(script=[f"RCPT <{kept}@: gate; 250 2.1.5 At last", f"RCPT#{hangs} <{lost}@: hang"]) as sink, relaying(sink) as gateway:
+            old = gateway.child("deliverd")
+            hold_at(sink, gateway, "before")
+            gateway.reload()
+            new, = [pid for pid, name in gateway.children().items() if name == "deliverd" and pid != old]
+            hold_at(sink, gateway, "after")
+            os.kill(new if which == "new" else old, signal.SIGKILL)
+            gateway.await_log("event=recovered")
+            sink.wait(1)
+            gateway.await_queue(lambda entries: [(entry["recipient"], entry["status"]) for entry in entries] ==
+                                [(f"{kept}@hop.example", "in-progress")], "the other to go on")
+            sink.gate.set()
+            gateway.await_empty_queue()
+            equal([message.recipients for message in sink.messages], [[f"{lost}@hop.example"], [f"{kept}@hop.example"]], "messages")
+            gateway.await_log(rf"event=delivered.*recipient=\"?{kept}@hop\.example.*attempts=1\b")
+    return test
+
+
+def hold_at(sink, gateway, name):
+    """Send a message that the next hop holds."""
+    with gateway.session() as client:
+        client.mail("a@client.example", [f"{name}@hop.example"], TEXT)
+        client.quit()
+    sink.wait_for(lambda hop: any(f"RCPT TO:<{name}@".encode() in line for line in hop.commands()), "the recipient")
+    gateway.await_recipient(f"{name}@hop.example", "in-progress")
+
+
 def killed(name):
     """The test that a child of this name, killed, is replaced within a moment, and that the log says of what it died."""
     def test():
@@ -314,5 +348,6 @@ def test_a_missing_user_stops_the_start_of_root_alone():
 if __name__ == "__main__":
     main({
         **{f"a-killed-{name}-is-replaced-and-the-log-says-why": killed(name) for name in ("smtpd", "deliverd")},
+        **{f"a-killed-{which}-deliverer-beside-another-loses-nothing": killed_beside_another(which) for which in ("new", "old")},
         **{f"a-delivery-over-{number}-reloads-is-made-once": delivering_over(number) for number in (1, 2, 3)},
     })

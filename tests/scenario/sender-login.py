@@ -81,7 +81,8 @@ class Subject:
     made = {}
 
     def __init__(self, mode):
-        self.gateway = Gateway({"TMAIL_SMTPD_SENDER_LOGIN": mode, "TMAIL_DELIVERD_LAUNCH": "false"}, listeners={"submissions": "true:submission"})
+        self.gateway = Gateway({"TMAIL_SMTPD_SENDER_LOGIN": mode, "TMAIL_DELIVERD_LAUNCH": "false"},
+                               listeners={"submissions": "true:submission"})
         self.gateway.tmail("rcpthost", "add", "example.com")
         for login in (LOGIN, "ann@example.com"):
             self.gateway.tmail("user", "add", "-r", login, PASSWORD)

@@ -4,6 +4,7 @@
 import os
 import re
 import shutil
+import signal
 import socket
 import ssl
 import stat
@@ -13,6 +14,7 @@ import warnings
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
+from peers import need, run  # noqa: E402  pylint: disable=wrong-import-position
 from tmail import (ME, Certificates, Gateway, Sink, await_true, check,  # noqa: E402  pylint: disable=wrong-import-position
                    client_context, equal, main)
 
@@ -118,8 +120,9 @@ def test_the_start_is_refused_with_the_key_of_another_certificate():
 def test_the_start_is_refused_with_files_that_are_none():
     """Empty, cut short, something else; the file is named."""
     pair = AUTHORITY.make("cut")
-    for name, data in (("server.crt", b""), ("server.crt", pair.read()[0][:300]), ("server.crt", b"\0" * 5000), ("server.crt", pair.read()[1]),
-                       ("server.key", b""), ("server.key", pair.read()[1][:60]), ("server.key", pair.read()[0])):
+    for name, data in (("server.crt", b""), ("server.crt", pair.read()[0][:300]), ("server.crt", b"\0" * 5000),
+                       ("server.crt", pair.read()[1]), ("server.key", b""), ("server.key", pair.read()[1][:60]),
+                       ("server.key", pair.read()[0])):
         with gateway_with(pair, start=False) as gateway:
             gateway.write_file(f"ssl/{name}", data)
             start_refused(gateway, gateway.path("ssl", name))
@@ -137,6 +140,31 @@ def test_a_new_pair_is_used_without_a_word():
         equal(starttls_shown(gateway), der(new), "certificate by STARTTLS")
         kept.command("NOOP", "250 ")
         kept.quit()
+
+
+def unheard(pid):
+    """What the parent has said to a child, which has not listened yet, in octets: of the socket that is its control."""
+    inode = os.readlink(f"/proc/{pid}/fd/3").strip("socket:[]")
+    found = re.search(rf"^\S+ +\S+ +(\d+) +\d+ +\S+ {inode} ", run(need("ss", "iproute2"), "--unix", "--all"), re.M)
+    return int(found[1]) if found else 0
+
+
+def test_a_pair_that_a_dead_child_was_told_of_is_not_lost():
+    """smtpd stands still, is told of a new pair, and dies before it has heard: the next one has the new pair from its first moment."""
+    old, new = AUTHORITY.make("untold"), AUTHORITY.make("told")
+    with gateway_with(old) as gateway:
+        gateway.await_children(0)
+        victim, mark = gateway.child("smtpd"), gateway.mark()
+        os.kill(victim, signal.SIGSTOP)
+        put(gateway, new)
+        await_true(lambda: unheard(victim), "the parent to tell of the new pair")
+        os.kill(victim, signal.SIGKILL)
+        gateway.await_log(r"event=child-ready child=smtpd\b", mark)
+        equal(shown(gateway), der(new), "certificate")
+        check("event=certificates " not in "\n".join(line for line in gateway.log().splitlines() if "level=error" in line), "an error")
+        third = AUTHORITY.make("third")
+        put(gateway, third)
+        await_true(lambda: shown(gateway) == der(third), "a third pair")
 
 
 def starttls_shown(gateway):
@@ -192,7 +220,8 @@ def test_a_reload_is_refused_when_the_pair_is_away():
         os.rename(gateway.path("ssl"), gateway.path("ssl.away"))
         gateway.signal(1)
         gateway.await_log(r"event=reload-refused.*server\.crt", mark)
-        equal((gateway.child("smtpd"), shown(gateway), os.path.exists(gateway.path("ssl"))), (before, der(old), False), "child, certificate, folder")
+        equal((gateway.child("smtpd"), shown(gateway), os.path.exists(gateway.path("ssl"))), (before, der(old), False),
+              "child, certificate, folder")
         os.rename(gateway.path("ssl.away"), gateway.path("ssl"))
         gateway.reload()
         equal(shown(gateway), der(old), "certificate")
@@ -276,9 +305,10 @@ def test_certificates_are_chosen_by_name():
         gateway.config["TMAIL_TLS_SNI_DIR"] = gateway.path("sni")
         gateway.write_config()
         gateway.start()
-        for host, expected in (("mail.one.example", "mail.one.example"), ("MAIL.Two.example", "mail.two.example"), ("a.wild.example", "*.wild.example"),
-                               ("a.b.wild.example", None), ("wild.example", None), ("one.example", None), ("elsewhere.example", None), (None, None),
-                               ("mail.one.example.evil.example", None), ("x" * 60 + ".example", None)):
+        for host, expected in (("mail.one.example", "mail.one.example"), ("MAIL.Two.example", "mail.two.example"),
+                               ("a.wild.example", "*.wild.example"), ("a.b.wild.example", None), ("wild.example", None),
+                               ("one.example", None), ("elsewhere.example", None), (None, None), ("mail.one.example.evil.example", None),
+                               ("x" * 60 + ".example", None)):
             equal(shown(gateway, host), der(named[expected] if expected else default), f"certificate for {host}")
         context = client_context(AUTHORITY.ca)
         for host in ("mail.one.example", "mail.two.example", "any.wild.example"):
@@ -357,7 +387,8 @@ def test_old_versions_are_refused():
 def test_a_tls_listener_says_nothing_in_plain_text():
     """Bytes that are no handshake end the connection, and no reply comes; others are served."""
     with gateway_with(AUTHORITY.make("plain")) as gateway:
-        for data in (b"EHLO client.example\r\nQUIT\r\n", b"\0" * 1000, b"\x16\x03\x01\xff\xff" + b"x" * 1000, b"GET / HTTP/1.0\r\n\r\n", b""):
+        for data in (b"EHLO client.example\r\nQUIT\r\n", b"\0" * 1000, b"\x16\x03\x01\xff\xff" + b"x" * 1000,
+                     b"GET / HTTP/1.0\r\n\r\n", b""):
             with socket.create_connection(("127.0.0.1", gateway.listeners["smtps"][0]), 10) as sock:
                 sock.sendall(data)
                 if not data:
@@ -397,7 +428,8 @@ def test_certificates_of_clients_are_told_and_never_needed():
     """TMAIL_TLS_CLIENT_CA_FILE: verified, not verified, none, in Received and in the log; without it nobody is asked."""
     with Sink() as sink:
         for config, contexts in (({"TMAIL_TLS_CLIENT_CA_FILE": OTHER.ca},
-                                  {"verified": OTHER.make("joe", ips=[], hosts=["joe.example"]), "not verified": AUTHORITY.make("ann", ips=[]), "none": None}),
+                                  {"verified": OTHER.make("joe", ips=[], hosts=["joe.example"]),
+                                   "not verified": AUTHORITY.make("ann", ips=[]), "none": None}),
                                  ({}, {"none": OTHER.make("unasked")})):
             with gateway_with(AUTHORITY.make("asks"), config={"TMAIL_DELIVERD_LAUNCH": "true", **config}) as gateway:
                 gateway.tmail("rcpthost", "add", "example.com")
@@ -406,10 +438,12 @@ def test_certificates_of_clients_are_told_and_never_needed():
                     for version in ("1.2", "1.3"):
                         mark = gateway.mark()
                         field = received(gateway, sink, client_context(pair=pair, version=version))
-                        check(re.search(rf"\(using TLSv{version} with cipher [\w-]+, client certificate {expected}\)", field), f"{expected}: {field}")
+                        check(re.search(rf"\(using TLSv{version} with cipher [\w-]+, client certificate {expected}\)", field),
+                              f"{expected}: {field}")
                         gateway.await_log(rf"""event=tls .*client_certificate="?{expected}"?""", mark)
         gone = OTHER.make("expired", expired=True)
-        with gateway_with(AUTHORITY.make("asks"), config={"TMAIL_DELIVERD_LAUNCH": "true", "TMAIL_TLS_CLIENT_CA_FILE": OTHER.ca}) as gateway:
+        with gateway_with(AUTHORITY.make("asks"), config={"TMAIL_DELIVERD_LAUNCH": "true",
+                                                          "TMAIL_TLS_CLIENT_CA_FILE": OTHER.ca}) as gateway:
             gateway.tmail("rcpthost", "add", "example.com")
             gateway.route("example.com", sink)
             check("client certificate not verified)" in received(gateway, sink, client_context(pair=gone)), "an expired one was verified")
@@ -420,7 +454,8 @@ def test_keys_stay_the_parents():
     if os.geteuid() != 0:
         return
     with gateway_with(AUTHORITY.make("roots")) as gateway:
-        equal((os.stat(gateway.path("ssl", "server.key")).st_uid, os.stat(gateway.path("ssl", "server.key")).st_mode & 0o777), (0, 0o600), "owner, mode")
+        equal((os.stat(gateway.path("ssl", "server.key")).st_uid, os.stat(gateway.path("ssl", "server.key")).st_mode & 0o777), (0, 0o600),
+              "owner, mode")
         check(os.stat(f"/proc/{gateway.child('smtpd')}").st_uid != 0, "smtpd is root")
         new = AUTHORITY.make("roots2")
         put(gateway, new)
