@@ -103,9 +103,10 @@ static void put(struct json *j, const char *name, json_t *value)
         abort();
 }
 
-void json_put_str(struct json *j, const char *name, struct str value)
+static json_t *make_str(struct str value)
 {
     struct buf text = {0};
+    json_t *made;
 
     while (value.length > 0) {
         size_t length = str_character(value);
@@ -113,8 +114,47 @@ void json_put_str(struct json *j, const char *name, struct str value)
         buf_add(&text, length > 0 ? str_part(value, 0, length) : STR("\xef\xbf\xbd"));
         value = str_from(value, length > 0 ? length : 1);
     }
-    put(j, name, json_stringn(buf_text(&text), text.length));
+    made = must(json_stringn(buf_text(&text), text.length));
     buf_done(&text);
+    return made;
+}
+
+void json_put_str(struct json *j, const char *name, struct str value)
+{
+    put(j, name, make_str(value));
+}
+
+static json_t *take(struct json **j)
+{
+    json_t *root = (*j)->root;
+
+    memory_free(j);
+    return root;
+}
+
+void json_put(struct json *j, const char *name, struct json **value)
+{
+    put(j, name, take(value));
+}
+
+struct json *json_new_list(void)
+{
+    struct json *j = memory_new(sizeof *j);
+
+    j->root = must(json_array());
+    return j;
+}
+
+void json_add(struct json *list, struct json **value)
+{
+    if (json_array_append_new(list->root, take(value)) != 0)
+        abort();
+}
+
+void json_add_str(struct json *list, struct str value)
+{
+    if (json_array_append_new(list->root, make_str(value)) != 0)
+        abort();
 }
 
 void json_put_number(struct json *j, const char *name, int64_t value)

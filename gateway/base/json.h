@@ -5,7 +5,8 @@
  * are refused.  What the getters hand out is borrowed until json_free.  A getter of a member that is not there, or is of another kind,
  * says so and nothing else happens.
  *
- * An object that is written has its members in the order in which they were first put; each kind has its function.  Nothing blocks.
+ * An object that is written has its members in the order in which they were first put; each kind has its function.  Objects and lists go
+ * into others, which then own them.  Nothing blocks.
  */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
@@ -29,6 +30,11 @@ void json_put_str(struct json *j, const char *name, struct str value);
 void json_put_number(struct json *j, const char *name, int64_t value);
 void json_put_bool(struct json *j, const char *name, bool value);
 void json_put_null(struct json *j, const char *name);
+/* Takes VALUE, an object or a list. */
+void json_put(struct json *j, const char *name, struct json **value);
+struct json *json_new_list(void);
+void json_add(struct json *list, struct json **value);
+void json_add_str(struct json *list, struct str value);
 /* Appends one line without its end, in ASCII: what a terminal would obey is escaped with all the rest. */
 void json_write(const struct json *j, struct buf *to);
 

@@ -9,7 +9,7 @@ SOURCE = os.environ.get("SOURCE") or os.path.dirname(os.path.dirname(os.path.dir
 # A tuple is one place in the order: its members do not include each other.
 LAYERS = ["base", "net", "smtp", "sasl", "message", "conf", "directory", "ldap", "policy", "milter", "queue", "route", "transfer",
           ("lmtp", "dovecot"), "report", ("smtpd", "deliverd"), "admin", ""]
-FOREIGN = {"sqlite3.h", "idn2.h", "jansson.h", "crypt.h", "stringprep.h", "unbound.h", "ldap.h", "lber.h"}
+FOREIGN = {"sqlite3.h", "zlib.h", "idn2.h", "jansson.h", "crypt.h", "stringprep.h", "unbound.h", "ldap.h", "lber.h"}
 FOREIGN_FOLDERS = ("libmilter/", "curl/")
 # OpenSSL is two libraries: the primitives have one file, TLS has several, which share a header.
 OPENSSL = re.compile(r"gateway/(base/crypto\.c|net/tls_library\.h)")

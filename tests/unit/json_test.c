@@ -147,7 +147,25 @@ static void what_is_written_can_be_read(void)
     buf_done(&text);
 }
 
+static void objects_and_lists_go_into_others(void)
+{
+    struct json *j = json_new_object(), *list = json_new_list(), *inner = json_new_object(), *empty = json_new_list();
+    struct buf text = {0};
+
+    json_put_number(inner, "n", 1);
+    json_add_str(list, STR("a\xff"));
+    json_add(list, &inner);
+    check(inner == NULL);
+    json_put(j, "list", &list);
+    json_put(j, "empty", &empty);
+    json_write(j, &text);
+    check_text(buf_text(&text), "{\"list\": [\"a\\uFFFD\", {\"n\": 1}], \"empty\": []}");
+    buf_done(&text);
+    json_free(&j);
+}
+
 static const struct test_case cases[] = {
+    TEST_CASE(objects_and_lists_go_into_others),
     TEST_CASE(objects_are_taken),
     TEST_CASE(all_else_is_refused),
     TEST_CASE(nesting_has_a_bound),
