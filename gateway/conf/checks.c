@@ -5,7 +5,7 @@
 #include "conf/sasl_list.h"
 #include "conf/value.h"
 #include "sasl/mechanism.h"
-#include "smtp/domain.h"
+#include "smtp/path.h"
 
 #include <netdb.h>
 #include <string.h>
@@ -154,6 +154,23 @@ bool check_file_or_none(const char *value, const char **keep, struct arena *aren
     if (stat(value, &s) != 0 || !S_ISREG(s.st_mode))
         return complain(problems, value, "is no file (expected the absolute path of an existing file)");
     return true;
+}
+
+bool check_address_or_none(const char *value, const char **keep, struct arena *arena, struct buf *problems)
+{
+    struct path path;
+
+    (void)keep;
+    if (value[0] == '\0' || (path_parse_address(&path, str_of(value), arena) == PATH_OK && path.host.length > 0))
+        return true;
+    return complain(problems, value, "is no mail address (expected LOCAL@DOMAIN)");
+}
+
+bool check_dns_forward(const char *value, const char **keep, struct arena *arena, struct buf *problems)
+{
+    (void)keep;
+    (void)arena;
+    return dns_check_forward(value, problems);
 }
 
 bool check_sasl_list(const char *value, const char **keep, struct arena *arena, struct buf *problems)

@@ -18,6 +18,8 @@ bool check_not_empty(const char *value, const char **keep, struct arena *arena, 
 bool check_path_or_none(const char *value, const char **keep, struct arena *arena, struct buf *problems);
 bool check_folder_or_none(const char *value, const char **keep, struct arena *arena, struct buf *problems);
 bool check_file_or_none(const char *value, const char **keep, struct arena *arena, struct buf *problems); /* absolute, and there */
+bool check_address_or_none(const char *value, const char **keep, struct arena *arena, struct buf *problems); /* of mail */
+bool check_dns_forward(const char *value, const char **keep, struct arena *arena, struct buf *problems);
 bool check_sasl_list(const char *value, const char **keep, struct arena *arena, struct buf *problems);
 bool check_db_source(const char *value, const char **keep, struct arena *arena, struct buf *problems);
 bool check_listeners(const char *value, const char **keep, struct arena *arena, struct buf *problems);

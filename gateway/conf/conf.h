@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "conf/tls_policy.h"
+#include "net/resolve.h"
 #include "net/tls.h"
 
 struct conf_schema;
@@ -53,6 +54,12 @@ struct conf {
     const char *tls_client_ca_file;
     const char *tls_ca_file;
 
+    const char *dns_forward;
+    bool dnssec;
+    const char *dns_trust_anchor, *dns_unbound_conf; /* "": none */
+    int64_t dns_timeout;       /* ms */
+    int64_t smtpd_dns_timeout; /* ms, 0: ask nothing */
+
     bool smtpd_launch;
     const char *smtpd_dsns; /* listeners_parse (conf/listeners.h) takes it and cannot fail on it */
     int64_t smtpd_server_timeout;  /* ms */
@@ -89,6 +96,10 @@ struct conf {
     enum tls_policy deliverd_remote_tls;
     bool deliverd_remote_tls_skipverify;
     bool deliverd_remote_tls_fallback;
+    bool dane, mta_sts, tlsrpt;
+    const char *tlsrpt_contact; /* "": postmaster at me */
+    int64_t deliverd_address_limit;
+    enum resolve_families deliverd_ip_preference;
     int64_t deliverd_dead_host_time;  /* ms */
     int64_t deliverd_connection_idle; /* ms */
     int64_t deliverd_connection_messages; /* 0: no limit */

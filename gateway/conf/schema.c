@@ -30,11 +30,13 @@ static const char *const bare_newlines[] = {"refuse", "normalize", NULL};
 static const char *const tls_versions[] = {"1.2", "1.3", NULL};
 static const char *const sender_logins[] = {"off", "warn", "enforce", NULL};
 static const char *const tls_policies[] = {"none", "may", "encrypt", "verify", NULL};
+static const char *const ip_preferences[] = {"ipv6", "ipv4", "ipv6-only", "ipv4-only", NULL};
 static const char *const db_drivers[] = {"sqlite3", NULL};
 static const char *const store_drivers[] = {"disk", NULL};
 
 #define GENERAL .section = "The host"
 #define TRANSPORT .section = "TLS"
+#define NAMES .section = "DNS"
 #define SERVER .section = "Receiving"
 #define LOGINS .section = "Logins"
 #define DELIVERY .section = "Delivering"
@@ -98,7 +100,31 @@ static const struct conf_key keys[] = {
      .manual = "A certificate is never needed; whether it was there and good stands in Received and in the log.  TMAIL_USER must be able "
                "to read the file."},
     {TRANSPORT, .name = "TMAIL_TLS_CA_FILE", TEXT(tls_ca_file, check_file_or_none), .standard = "",
-     .expected = "the absolute path of an existing file", .help = "CAs that certificates of other servers are verified with, PEM, instead of the system's"},
+     .expected = "the absolute path of an existing file", .help = "CAs that certificates of other servers are verified with, PEM, instead of the system's",
+     .manual = "Web servers and mail hosts under MTA-STS, and token endpoints, are among them: beside a CA of one's own it should hold the public "
+               "ones."},
+
+    {NAMES, .name = "TMAIL_DNS_FORWARD", TEXT(dns_forward, check_dns_forward), .standard = "",
+     .expected = "IP or IP@PORT, separated by ; or ,, or root", .help = "resolvers to ask; none: those of the host",
+     .manual = "root asks nobody and finds its way from the root servers.  Resolvers must pass on what DNSSEC needs, or every answer from a "
+               "signed zone is bogus and mail waits: where that cannot be had, set TMAIL_DNSSEC=false.  Only without this key /etc/hosts "
+               "counts; names without a dot are never completed.  Names under local, internal, intranet, private, corp, home and lan are "
+               "not validated: the public root knows nothing of them."},
+    {NAMES, .name = "TMAIL_DNSSEC", BOOL(dnssec), .standard = "true",
+     .help = "validate answers of the DNS", .manual = "An answer that fails validation is a temporary failure, never a reason to go on without.  "
+     "When this is false there is no DANE either."},
+    {NAMES, .name = "TMAIL_DNS_TRUST_ANCHOR", TEXT(dns_trust_anchor, check_file_or_none), .standard = "",
+     .expected = "the absolute path of an existing file", .help = "trust anchors for DNSSEC: a zone file of DS or DNSKEY records",
+     .manual = "Without it the root key that the distribution installs is used, and where there is none the one that this program knows.  "
+               "TMAIL_USER must be able to read the file."},
+    {NAMES, .name = "TMAIL_DNS_UNBOUND_CONF", TEXT(dns_unbound_conf, check_file_or_none), .standard = "",
+     .expected = "the absolute path of an existing file", .help = "fragment of unbound.conf(5) for what the other keys do not cover",
+     .manual = "For example stub-zone and forward-zone for names that other servers know, and domain-insecure for those that are not signed."},
+    {NAMES, .name = "TMAIL_DNS_TIMEOUT", TIME(dns_timeout, SECONDS(1), MINUTES(5)), .standard = "20s",
+     .help = "time that a delivery waits for an answer of the DNS"},
+    {NAMES, .name = "TMAIL_SMTPD_DNS_TIMEOUT", TIME(smtpd_dns_timeout, 0, SECONDS(30)), .standard = "2s",
+     .help = "time that a session waits for the DNS: for the client's name, and for the sender's domain; 0 asks for neither",
+     .manual = "What is not found in time is done without: Received then has no name, and no sender is refused."},
 
     {SERVER, .name = "TMAIL_SMTPD_LAUNCH", BOOL(smtpd_launch), .standard = "true", .help = "run the SMTP server"},
     {SERVER, .name = "TMAIL_SMTPD_DSNS", TEXT(smtpd_dsns, check_listeners), .standard = "127.0.0.1:2525:false",
@@ -193,13 +219,33 @@ static const struct conf_key keys[] = {
      .help = "TLS to next hops whose route does not say",
      .manual = "none is plain text; may is TLS where it is offered; encrypt is TLS with any certificate, or no mail; verify is TLS with "
                "a good "
-               "certificate for the name of the next hop, or no mail.  A route with a login needs verify unless it says otherwise."},
+               "certificate for the name of the next hop, or no mail.  A route with a login needs verify unless it says otherwise.  What DANE "
+               "and MTA-STS ask for comes on top, but for none.  Under verify a destination without a route must have a certificate for the name "
+               "in its MX record: where DNSSEC does not prove that record, whoever forges it is not found out."},
     {DELIVERY, .name = "TMAIL_DELIVERD_REMOTE_TLS_SKIPVERIFY", BOOL(deliverd_remote_tls_skipverify), .standard = "true",
      .help = "under may, take any certificate",
      .manual = "When it is false, a certificate that is not good counts as a failure of TLS: TMAIL_DELIVERD_REMOTE_TLS_FALLBACK says "
                "what then happens."},
     {DELIVERY, .name = "TMAIL_DELIVERD_REMOTE_TLS_FALLBACK", BOOL(deliverd_remote_tls_fallback), .standard = "true",
      .help = "under may, send in plain text where TLS fails"},
+    {DELIVERY, .name = "TMAIL_DANE", BOOL(dane), .standard = "true",
+     .help = "keep to the TLSA records that next hops publish (RFC 7672)",
+     .manual = "Where the MX record and the addresses are proven by DNSSEC and there are TLSA records, mail goes over TLS with a certificate that they "
+               "vouch for, or waits.  A route with a TLS rule of its own, or a login, keeps to that instead; TMAIL_DELIVERD_REMOTE_TLS=none "
+               "turns it off."},
+    {DELIVERY, .name = "TMAIL_MTA_STS", BOOL(mta_sts), .standard = "true",
+     .help = "keep to the MTA-STS policies that domains publish (RFC 8461)",
+     .manual = "Under a policy with mode enforce mail goes only to hosts that the policy names, over TLS with a certificate that verifies for "
+               "them.  DANE comes first where a host has both.  Policies are kept in the database."},
+    {DELIVERY, .name = "TMAIL_TLSRPT", BOOL(tlsrpt), .standard = "true",
+     .help = "send daily reports on TLS to the domains that ask for them (RFC 8460)"},
+    {DELIVERY, .name = "TMAIL_TLSRPT_CONTACT", TEXT(tlsrpt_contact, check_address_or_none), .standard = "", .expected = "a mail address",
+     .help = "who sends those reports and answers questions; none: postmaster at TMAIL_ME"},
+    {DELIVERY, .name = "TMAIL_DELIVERD_ADDRESS_LIMIT", NUMBER(deliverd_address_limit, 1, 100), .standard = "10",
+     .help = "connections that one attempt to deliver tries to make"},
+    {DELIVERY, .name = "TMAIL_DELIVERD_IP_PREFERENCE", WORD(deliverd_ip_preference, enum resolve_families, ip_preferences), .standard = "ipv6",
+     .help = "family of addresses to try first",
+     .manual = "The families take turns, so that the other one is tried, too, unless -only forbids it."},
     {DELIVERY, .name = "TMAIL_DELIVERD_DEAD_HOST_TIME", TIME(deliverd_dead_host_time, 0, DAYS(1)), .standard = "1m",
      .help = "time that an address is not tried again after it could not be reached"},
     {DELIVERY, .name = "TMAIL_DELIVERD_CONNECTION_IDLE", TIME(deliverd_connection_idle, 0, HOURS(1)), .standard = "5s",

@@ -1,8 +1,13 @@
 #include "conf/tls_policy.h"
 
-static const char *const names[] = {[TLS_NONE] = "none", [TLS_MAY] = "may", [TLS_ENCRYPT] = "encrypt", [TLS_VERIFY] = "verify"};
+static const char *const names[] = {[TLS_NONE] = "none", [TLS_MAY] = "may", [TLS_ENCRYPT] = "encrypt", [TLS_VERIFY] = "verify", [TLS_DANE] = "dane"};
 
 enum { POLICIES = sizeof names / sizeof names[0] };
+
+const char *tls_policy_name(enum tls_policy policy)
+{
+    return names[policy];
+}
 
 bool tls_rule_parse(struct tls_rule *r, struct str text)
 {

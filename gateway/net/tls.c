@@ -150,25 +150,56 @@ __attribute__((format(printf, 2, 3))) static void complain(struct tls *t, const 
     t->problem = memory_string(text);
 }
 
-static void explain_certificate(const struct tls *t, char *to, size_t size)
+/* What is wrong with a certificate; what is not here is TLS_TROUBLE_OTHER. */
+static enum tls_trouble trouble_of(long result)
+{
+    static const struct {
+        long result;
+        enum tls_trouble trouble;
+    } table[] = {
+        {X509_V_OK, TLS_TROUBLE_NONE},
+        {X509_V_ERR_HOSTNAME_MISMATCH, TLS_TROUBLE_NAME},
+        {X509_V_ERR_IP_ADDRESS_MISMATCH, TLS_TROUBLE_NAME},
+        {X509_V_ERR_CERT_HAS_EXPIRED, TLS_TROUBLE_EXPIRED},
+        {X509_V_ERR_CERT_NOT_YET_VALID, TLS_TROUBLE_EXPIRED},
+        {X509_V_ERR_DANE_NO_MATCH, TLS_TROUBLE_TLSA},
+        {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, TLS_TROUBLE_TRUST},
+        {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, TLS_TROUBLE_TRUST},
+        {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, TLS_TROUBLE_TRUST},
+        {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, TLS_TROUBLE_TRUST},
+        {X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, TLS_TROUBLE_TRUST},
+        {X509_V_ERR_CERT_SIGNATURE_FAILURE, TLS_TROUBLE_TRUST},
+        {X509_V_ERR_CERT_CHAIN_TOO_LONG, TLS_TROUBLE_TRUST},
+        {X509_V_ERR_PATH_LENGTH_EXCEEDED, TLS_TROUBLE_TRUST},
+        {X509_V_ERR_INVALID_CA, TLS_TROUBLE_TRUST},
+        {X509_V_ERR_INVALID_PURPOSE, TLS_TROUBLE_TRUST},
+        {X509_V_ERR_CERT_REVOKED, TLS_TROUBLE_TRUST},
+        {X509_V_ERR_CERT_UNTRUSTED, TLS_TROUBLE_TRUST},
+        {X509_V_ERR_CERT_REJECTED, TLS_TROUBLE_TRUST},
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if (table[i].result == result)
+            return table[i].trouble;
+    return TLS_TROUBLE_OTHER;
+}
+
+/* What is wrong, also in words. */
+static enum tls_trouble explain_certificate(const struct tls *t, char *to, size_t size)
 {
     long result = SSL_get_verify_result(t->ssl);
+    enum tls_trouble trouble = trouble_of(result);
 
-    switch (result) {
-    case X509_V_OK:
+    if (trouble == TLS_TROUBLE_NONE)
         to[0] = '\0';
-        break;
-    case X509_V_ERR_HOSTNAME_MISMATCH:
-    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+    else if (trouble == TLS_TROUBLE_NAME)
         snprintf(to, size, "certificate is not for %s", t->host != NULL ? t->host : "this name");
-        break;
-    case X509_V_ERR_CERT_HAS_EXPIRED:
-    case X509_V_ERR_CERT_NOT_YET_VALID:
-        snprintf(to, size, "%s", X509_verify_cert_error_string(result));
-        break;
-    default:
-        snprintf(to, size, "certificate not trusted: %s", X509_verify_cert_error_string(result));
-    }
+    else if (trouble == TLS_TROUBLE_TLSA)
+        snprintf(to, size, "no TLSA record matches the certificate");
+    else
+        snprintf(to, size, "%s%s", trouble == TLS_TROUBLE_EXPIRED ? "" : "certificate not trusted: ",
+                 X509_verify_cert_error_string(result));
+    return trouble;
 }
 
 static void explain_failure(struct tls *t)
@@ -178,8 +209,7 @@ static void explain_failure(struct tls *t)
     char certificate[TLS_ERROR_SIZE];
 
     if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED) {
-        t->distrusts = true;
-        explain_certificate(t, certificate, sizeof certificate);
+        t->trouble = explain_certificate(t, certificate, sizeof certificate);
         complain(t, "%s", certificate);
     } else if (reason >= SSL_AD_REASON_OFFSET) {
         complain(t, "the peer refused: %s", SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET));
@@ -221,6 +251,13 @@ static enum tls_step step_of(struct tls *t, int result)
 static enum tls_step already_broken(const struct tls *t)
 {
     return t->ended ? TLS_CLOSED : TLS_FAILED;
+}
+
+void tls_refuse(struct tls *t, enum tls_trouble trouble, const char *why)
+{
+    complain(t, "%s", why);
+    t->trouble = trouble;
+    t->broken = true;
 }
 
 enum tls_step tls_handshake(struct tls *t)
@@ -271,9 +308,18 @@ const char *tls_problem(const struct tls *t)
     return t->problem != NULL ? t->problem : "";
 }
 
-bool tls_distrusts(const struct tls *t)
+enum tls_trouble tls_trouble(const struct tls *t)
 {
-    return t->distrusts;
+    return t->trouble;
+}
+
+static enum tls_peer peer_of(const struct tls *t)
+{
+    if (SSL_get0_peer_certificate(t->ssl) == NULL)
+        return TLS_PEER_NONE;
+    if (SSL_get_verify_result(t->ssl) != X509_V_OK)
+        return TLS_PEER_UNVERIFIED;
+    return SSL_get0_dane_authority(t->ssl, NULL, NULL) >= 0 ? TLS_PEER_DANE : TLS_PEER_VERIFIED;
 }
 
 void tls_info(const struct tls *t, struct tls_info *info)
@@ -281,10 +327,9 @@ void tls_info(const struct tls *t, struct tls_info *info)
     *info = (struct tls_info){.resumed = SSL_session_reused(t->ssl) == 1};
     snprintf(info->version, sizeof info->version, "%s", SSL_get_version(t->ssl));
     snprintf(info->cipher, sizeof info->cipher, "%s", SSL_get_cipher_name(t->ssl));
-    if (SSL_get0_peer_certificate(t->ssl) == NULL)
-        return;
-    info->peer = SSL_get_verify_result(t->ssl) == X509_V_OK ? TLS_PEER_VERIFIED : TLS_PEER_UNVERIFIED;
-    explain_certificate(t, info->peer_problem, sizeof info->peer_problem);
+    info->peer = peer_of(t);
+    if (info->peer != TLS_PEER_NONE)
+        info->peer_trouble = explain_certificate(t, info->peer_problem, sizeof info->peer_problem);
 }
 
 bool tls_binding(const struct tls *t, unsigned char to[TLS_BINDING])

@@ -15,6 +15,7 @@
 #define NET_TLS_H
 
 #include "net/address.h"
+#include "net/dns_records.h"
 #include "net/tls_files.h"
 
 enum { TLS_TICKET_HOURS = 12, TLS_BINDING = 32, TLS_ERROR_SIZE = 512 };
@@ -41,11 +42,30 @@ void tls_client_free(struct tls_client **c);
  * folders above them.  Existing files are never touched.  False with the reason in ERROR. */
 bool tls_make_self_signed(const char *host, const char *cert_path, const char *key_path, char *error, size_t error_size);
 
-/* One connection over FD.  HOST is the next hop's name or address as it was configured: it goes into SNI (names only) and, with VERIFY,
- * must be in the server's certificate, whose chain must be good; without VERIFY any certificate will do, and tls_info says what
- * verification would have said. */
+/* What a server must prove. */
+enum tls_proof {
+    TLS_PROOF_ANY,  /* any certificate will do; tls_info says what verification would have said */
+    TLS_PROOF_NAME, /* its chain is good, and one of the names is in it (RFC 9525) */
+    TLS_PROOF_DANE, /* one of the TLSA records is its (RFC 7672): with usage 3 names and dates do not count, with usage 2 they do */
+};
+
+enum { TLS_NAMES_MOST = 3 };
+
+/* The names, texts and records are borrowed until tls_connect returns. */
+struct tls_wanted {
+    enum tls_proof proof;
+    const char *host;                   /* name or address of the server: for SNI (names only), and the first that a certificate may have */
+    const char *also[TLS_NAMES_MOST - 1]; /* other names that it may have; NULL: none */
+    const struct dns_tlsa *tlsa;        /* TLS_PROOF_DANE: at least one that tls_can_use */
+    size_t tlsa_count;
+};
+
+/* A TLSA record that can be of use with SMTP: usage 2 or 3, selector and matching type known, data that fits (RFC 7672 section 3.1). */
+bool tls_can_use(const struct dns_tlsa *tlsa);
+
+/* One connection over FD. */
 struct tls *tls_accept(struct tls_server *s, int fd);
-struct tls *tls_connect(struct tls_client *c, int fd, const char *host, bool verify);
+struct tls *tls_connect(struct tls_client *c, int fd, const struct tls_wanted *wanted);
 void tls_free(struct tls **t);
 
 enum tls_step { TLS_OK, TLS_WANT_READ, TLS_WANT_WRITE, TLS_CLOSED, TLS_FAILED };
@@ -61,16 +81,18 @@ bool tls_pending(const struct tls *t);
 
 /* What went wrong, printable, one line; "" while nothing did.  A certificate that was not taken: why ("certificate has expired"). */
 const char *tls_problem(const struct tls *t);
-/* The failure was the peer's certificate. */
-bool tls_distrusts(const struct tls *t);
+/* The failure was the peer's certificate: what is wrong with it. */
+enum tls_trouble { TLS_TROUBLE_NONE, TLS_TROUBLE_NAME, TLS_TROUBLE_EXPIRED, TLS_TROUBLE_TRUST, TLS_TROUBLE_TLSA, TLS_TROUBLE_OTHER };
+enum tls_trouble tls_trouble(const struct tls *t);
 
-enum tls_peer { TLS_PEER_NONE, TLS_PEER_UNVERIFIED, TLS_PEER_VERIFIED };
+enum tls_peer { TLS_PEER_NONE, TLS_PEER_UNVERIFIED, TLS_PEER_VERIFIED, TLS_PEER_DANE };
 
 struct tls_info {
     char version[16];  /* "TLSv1.3" */
     char cipher[64];   /* "TLS_AES_256_GCM_SHA384" */
-    enum tls_peer peer; /* the peer's certificate: none, not verified (or not for this name), verified */
+    enum tls_peer peer; /* the peer's certificate: none, not verified (or not for this name), verified, by DANE */
     char peer_problem[128]; /* why it is not verified; "" */
+    enum tls_trouble peer_trouble; /* the same */
     bool resumed;
 };
 

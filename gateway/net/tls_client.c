@@ -6,8 +6,9 @@
 
 #include <stdio.h>
 
-/* Of OpenSSL: 112 bits of security where we know whom we speak to; else 80, because the alternative is plain text. */
-enum { LEVEL_VERIFY = 2, LEVEL_ANY = 1, HOST_SIZE = 256 };
+/* Of OpenSSL: 112 bits of security where we know whom we speak to, for plain text is no alternative there, and a proof is worth what the
+ * key behind it is worth; else 80. */
+enum { LEVEL_PROOF = 2, LEVEL_ANY = 1, HOST_SIZE = 256 };
 
 struct tls_client {
     struct tls_end end;
@@ -32,6 +33,7 @@ struct tls_client *tls_client_new(enum tls_version least, const char *ca_file, c
         tls_client_free(&c);
         return NULL;
     }
+    SSL_CTX_dane_enable(c->end.context); /* with SHA2-256 and SHA2-512; counts where a connection has records */
     /* Nothing is resumed: connections are kept open instead. */
     SSL_CTX_set_options(c->end.context, SSL_OP_NO_TICKET);
     return c;
@@ -45,44 +47,65 @@ void tls_client_free(struct tls_client **c)
     memory_free(c);
 }
 
-/* A name that begins with a dot would mean any name below it. */
-static bool expect_name(SSL *ssl, struct str host)
+/* HOST as certificates and SNI have it; a name that begins with a dot would mean any name below it. */
+static bool to_name(struct str host, char name[HOST_SIZE])
 {
-    char name[HOST_SIZE];
-
     if (str_ends(host, STR(".")))
         host.length--;
-    if (host.length == 0 || str_starts(host, STR(".")) || !str_copy(host, name, sizeof name))
-        return false;
-    SSL_set_tlsext_host_name(ssl, name);
-    return X509_VERIFY_PARAM_set1_host(SSL_get0_param(ssl), name, 0) == 1;
+    return host.length > 0 && !str_starts(host, STR(".")) && str_copy(host, name, HOST_SIZE);
 }
 
-static bool expect_address(SSL *ssl, const struct address *a)
-{
-    return X509_VERIFY_PARAM_set1_ip(SSL_get0_param(ssl), a->bytes, a->family == AF_INET ? 4 : 16) == 1;
-}
-
-/* Whom the certificate must be for.  What cannot be a name is a name that no certificate has (RFC 6761 section 6.4). */
-static void expect(SSL *ssl, struct str host)
+static bool expect_address(SSL *ssl, struct str host)
 {
     struct address a;
 
-    /* Names in the subject do not count (RFC 9525 section 2). */
-    X509_VERIFY_PARAM_set_hostflags(SSL_get0_param(ssl), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-    if (address_parse(&a, host) ? expect_address(ssl, &a) : expect_name(ssl, host))
-        return;
-    X509_VERIFY_PARAM_set1_host(SSL_get0_param(ssl), "name.invalid", 0);
+    return address_parse(&a, host) && X509_VERIFY_PARAM_set1_ip(SSL_get0_param(ssl), a.bytes, a.family == AF_INET ? 4 : 16) == 1;
 }
 
-struct tls *tls_connect(struct tls_client *c, int fd, const char *host, bool verify)
+/* What cannot be a name is a name that no certificate has (RFC 6761 section 6.4). */
+static void expect_name(SSL *ssl, struct str host)
+{
+    char name[HOST_SIZE];
+    bool good = to_name(host, name);
+
+    if (good)
+        SSL_set_tlsext_host_name(ssl, name);
+    X509_VERIFY_PARAM_set1_host(SSL_get0_param(ssl), good ? name : "name.invalid", 0);
+}
+
+static void expect_also(SSL *ssl, const struct tls_wanted *wanted)
+{
+    char name[HOST_SIZE];
+
+    for (size_t i = 0; i < sizeof wanted->also / sizeof wanted->also[0]; i++)
+        if (wanted->also[i] != NULL && to_name(str_of(wanted->also[i]), name))
+            X509_VERIFY_PARAM_add1_host(SSL_get0_param(ssl), name, 0);
+}
+
+/* Whom the certificate must be for. */
+static void expect(SSL *ssl, const struct tls_wanted *wanted)
+{
+    struct str host = str_of(wanted->host);
+
+    /* Names in the subject do not count (RFC 9525 section 2). */
+    X509_VERIFY_PARAM_set_hostflags(SSL_get0_param(ssl), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+    if (expect_address(ssl, host))
+        return; /* with names beside it both would have to be in the certificate */
+    expect_name(ssl, host);
+    expect_also(ssl, wanted);
+}
+
+struct tls *tls_connect(struct tls_client *c, int fd, const struct tls_wanted *wanted)
 {
     struct tls *t = tls_end_connection(&c->end, fd);
+    bool proof = wanted->proof != TLS_PROOF_ANY;
 
-    t->host = memory_string(host);
+    t->host = memory_string(wanted->host);
     SSL_set_connect_state(t->ssl);
-    SSL_set_verify(t->ssl, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
-    SSL_set_security_level(t->ssl, verify ? LEVEL_VERIFY : LEVEL_ANY);
-    expect(t->ssl, str_of(host));
+    SSL_set_verify(t->ssl, proof ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+    SSL_set_security_level(t->ssl, proof ? LEVEL_PROOF : LEVEL_ANY);
+    if (wanted->proof == TLS_PROOF_DANE)
+        tls_dane_enable(t, wanted);
+    expect(t->ssl, wanted);
     return t;
 }

@@ -29,12 +29,16 @@ struct tls {
     int error;       /* errno of the socket */
     bool ended;      /* the peer is gone */
     bool broken;     /* nothing more can be said */
-    bool distrusts;
+    enum tls_trouble trouble;
 };
 
 bool tls_end_init(struct tls_end *e, const SSL_METHOD *method, enum tls_version least, char *error, size_t error_size);
 void tls_end_done(struct tls_end *e);
 struct tls *tls_end_connection(const struct tls_end *e, int fd);
+/* The handshake fails before it begins: what the peer would have to prove cannot be told to the library. */
+void tls_refuse(struct tls *t, enum tls_trouble trouble, const char *why);
+/* The peer has to prove itself by one of the records of WANTED; must be called before its names are told to the library. */
+void tls_dane_enable(struct tls *t, const struct tls_wanted *wanted);
 
 /* Why the last call of the library failed; empties the queue. */
 const char *tls_library_reason(void);

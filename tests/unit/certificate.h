@@ -6,6 +6,7 @@
 
 #include "place.h"
 
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 

@@ -141,6 +141,12 @@ static void fields_are_those_of_their_keys(void)
         {"TMAIL_TLS_MIN_VERSION", offsetof(struct conf, tls_min_version)},
         {"TMAIL_TLS_CLIENT_CA_FILE", offsetof(struct conf, tls_client_ca_file)},
         {"TMAIL_TLS_CA_FILE", offsetof(struct conf, tls_ca_file)},
+        {"TMAIL_DNS_FORWARD", offsetof(struct conf, dns_forward)},
+        {"TMAIL_DNSSEC", offsetof(struct conf, dnssec)},
+        {"TMAIL_DNS_TRUST_ANCHOR", offsetof(struct conf, dns_trust_anchor)},
+        {"TMAIL_DNS_UNBOUND_CONF", offsetof(struct conf, dns_unbound_conf)},
+        {"TMAIL_DNS_TIMEOUT", offsetof(struct conf, dns_timeout)},
+        {"TMAIL_SMTPD_DNS_TIMEOUT", offsetof(struct conf, smtpd_dns_timeout)},
         {"TMAIL_SMTPD_LAUNCH", offsetof(struct conf, smtpd_launch)},
         {"TMAIL_SMTPD_DSNS", offsetof(struct conf, smtpd_dsns)},
         {"TMAIL_SMTPD_SERVER_TIMEOUT", offsetof(struct conf, smtpd_server_timeout)},
@@ -176,6 +182,12 @@ static void fields_are_those_of_their_keys(void)
         {"TMAIL_DELIVERD_REMOTE_TLS", offsetof(struct conf, deliverd_remote_tls)},
         {"TMAIL_DELIVERD_REMOTE_TLS_SKIPVERIFY", offsetof(struct conf, deliverd_remote_tls_skipverify)},
         {"TMAIL_DELIVERD_REMOTE_TLS_FALLBACK", offsetof(struct conf, deliverd_remote_tls_fallback)},
+        {"TMAIL_DANE", offsetof(struct conf, dane)},
+        {"TMAIL_MTA_STS", offsetof(struct conf, mta_sts)},
+        {"TMAIL_TLSRPT", offsetof(struct conf, tlsrpt)},
+        {"TMAIL_TLSRPT_CONTACT", offsetof(struct conf, tlsrpt_contact)},
+        {"TMAIL_DELIVERD_ADDRESS_LIMIT", offsetof(struct conf, deliverd_address_limit)},
+        {"TMAIL_DELIVERD_IP_PREFERENCE", offsetof(struct conf, deliverd_ip_preference)},
         {"TMAIL_DELIVERD_DEAD_HOST_TIME", offsetof(struct conf, deliverd_dead_host_time)},
         {"TMAIL_DELIVERD_CONNECTION_IDLE", offsetof(struct conf, deliverd_connection_idle)},
         {"TMAIL_DELIVERD_CONNECTION_MESSAGES", offsetof(struct conf, deliverd_connection_messages)},
@@ -1061,9 +1073,10 @@ static void tls_rules_are_read(void)
         bool from_first_byte;
     } rules[] = {
         {"none", true, TLS_NONE, false}, {"may", true, TLS_MAY, false}, {"encrypt", true, TLS_ENCRYPT, false}, {"verify", true, TLS_VERIFY, false},
+        {"dane", true, TLS_DANE, false}, {"dane+smtps", true, TLS_DANE, true},
         {"smtps", true, TLS_ENCRYPT, true}, {"may+smtps", true, TLS_MAY, true}, {"encrypt+smtps", true, TLS_ENCRYPT, true}, {"verify+smtps", true, TLS_VERIFY, true},
         {"none+smtps", false, TLS_NONE, false}, {"+smtps", false, TLS_NONE, false}, {"smtps+smtps", false, TLS_NONE, false}, {"", false, TLS_NONE, false},
-        {"Verify", false, TLS_NONE, false}, {"verify+", false, TLS_NONE, false}, {"dane", false, TLS_NONE, false}, {"smtps+verify", false, TLS_NONE, false},
+        {"Verify", false, TLS_NONE, false}, {"verify+", false, TLS_NONE, false}, {"Dane", false, TLS_NONE, false}, {"smtps+verify", false, TLS_NONE, false},
     };
 
     for (size_t i = 0; i < TEST_COUNT(rules); i++) {

@@ -21,11 +21,12 @@ static struct tls_client *client;
 struct meeting {
     const char *host;
     bool verify;
+    const struct tls_wanted *wanted; /* NULL: what the two above say */
     void (*prepare)(SSL *ssl); /* the client's, before the handshake */
     SSL_SESSION *resume;
 
     bool started, served;
-    bool distrusts;
+    enum tls_trouble trouble;
     enum stream_fault fault, server_fault;
     char problem[TLS_ERROR_SIZE], server_problem[TLS_ERROR_SIZE];
     struct tls_info info, server_info;
@@ -92,6 +93,17 @@ static void look_at(struct meeting *m, struct stream *s)
     m->session = SSL_get1_session(s->tls->ssl);
 }
 
+static const struct tls_wanted anybody = {.host = "mx.example.org"}, proven = {.proof = TLS_PROOF_NAME, .host = "mx.example.org"};
+
+static struct tls *connect_for(int fd, const struct meeting *m)
+{
+    struct tls_wanted wanted = m->verify ? proven : anybody;
+
+    if (m->host != NULL)
+        wanted.host = m->host;
+    return tls_connect(client, fd, m->wanted != NULL ? m->wanted : &wanted);
+}
+
 static void meet(struct meeting *m)
 {
     struct stream s;
@@ -100,7 +112,7 @@ static void meet(struct meeting *m)
 
     open_pair(&s, &m->fd);
     pthread_create(&thread, NULL, serve, m);
-    tls = tls_connect(client, s.fd, m->host != NULL ? m->host : "mx.example.org", m->verify);
+    tls = connect_for(s.fd, m);
     if (m->prepare != NULL)
         m->prepare(tls->ssl);
     if (m->resume != NULL)
@@ -108,7 +120,7 @@ static void meet(struct meeting *m)
     if (stream_start_tls(&s, &tls))
         look_at(m, &s);
     m->fault = s.fault;
-    m->distrusts = tls_distrusts(s.tls);
+    m->trouble = tls_trouble(s.tls);
     snprintf(m->problem, sizeof m->problem, "%s", tls_problem(s.tls));
     stream_finish(&s, clock_now() + 1000);
     stream_done(&s);
@@ -261,7 +273,7 @@ static void versions_and_ciphers(void)
             check_text(m.server_info.cipher, table[i].cipher);
         } else {
             check_text(m.problem, table[i].cipher);
-            check(!m.distrusts);
+            check_number(m.trouble, TLS_TROUBLE_NONE);
             check_number(m.fault, STREAM_TLS);
             check_number(m.server_fault, STREAM_TLS);
         }
@@ -475,35 +487,41 @@ static void verification(void)
         struct wish wish;
         const struct authority *issuer; /* NULL: it signs itself */
         const char *host, *problem;     /* "": good */
+        enum tls_trouble trouble;
     } table[] = {
-        {"good", {.subject = "s", .names = "DNS:mx.example.org"}, &root, "mx.example.org", ""},
-        {"other case", {.subject = "s", .names = "DNS:mx.example.org"}, &root, "MX.Example.Org", ""},
-        {"final dot", {.subject = "s", .names = "DNS:mx.example.org"}, &root, "mx.example.org.", ""},
-        {"second name", {.subject = "s", .names = "DNS:a.example,DNS:mx.example.org"}, &root, "mx.example.org", ""},
-        {"wildcard", {.subject = "s", .names = "DNS:*.example.org"}, &root, "mx.example.org", ""},
-        {"IPv4", {.subject = "s", .names = "IP:192.0.2.1"}, &root, "192.0.2.1", ""},
-        {"IPv6", {.subject = "s", .names = "IP:2001:db8::1"}, &root, "2001:db8:0::1", ""},
+        {"good", {.subject = "s", .names = "DNS:mx.example.org"}, &root, "mx.example.org", "", TLS_TROUBLE_NONE},
+        {"other case", {.subject = "s", .names = "DNS:mx.example.org"}, &root, "MX.Example.Org", "", TLS_TROUBLE_NONE},
+        {"final dot", {.subject = "s", .names = "DNS:mx.example.org"}, &root, "mx.example.org.", "", TLS_TROUBLE_NONE},
+        {"second name", {.subject = "s", .names = "DNS:a.example,DNS:mx.example.org"}, &root, "mx.example.org", "", TLS_TROUBLE_NONE},
+        {"wildcard", {.subject = "s", .names = "DNS:*.example.org"}, &root, "mx.example.org", "", TLS_TROUBLE_NONE},
+        {"IPv4", {.subject = "s", .names = "IP:192.0.2.1"}, &root, "192.0.2.1", "", TLS_TROUBLE_NONE},
+        {"IPv6", {.subject = "s", .names = "IP:2001:db8::1"}, &root, "2001:db8:0::1", "", TLS_TROUBLE_NONE},
         {"self-signed", {.subject = "s", .names = "DNS:mx.example.org"}, NULL, "mx.example.org",
-         "certificate not trusted: self-signed certificate"},
+         "certificate not trusted: self-signed certificate", TLS_TROUBLE_TRUST},
         {"other CA", {.subject = "s", .names = "DNS:mx.example.org"}, &other_root, "mx.example.org",
-         "certificate not trusted: unable to get local issuer certificate"},
+         "certificate not trusted: unable to get local issuer certificate", TLS_TROUBLE_TRUST},
         {"expired", {.subject = "s", .names = "DNS:mx.example.org", .from = -10, .until = -1}, &root, "mx.example.org",
-         "certificate has expired"},
+         "certificate has expired", TLS_TROUBLE_EXPIRED},
         {"too early", {.subject = "s", .names = "DNS:mx.example.org", .from = 1, .until = 10}, &root, "mx.example.org",
-         "certificate is not yet valid"},
+         "certificate is not yet valid", TLS_TROUBLE_EXPIRED},
         {"for clients", {.subject = "s", .names = "DNS:mx.example.org", .usage = "clientAuth"}, &root, "mx.example.org",
-         "certificate not trusted: unsuitable certificate purpose"},
-        {"other name", {.subject = "s", .names = "DNS:mx.example.org"}, &root, "mx.example.com", "certificate is not for mx.example.com"},
-        {"name below", {.subject = "s", .names = "DNS:example.org"}, &root, "mx.example.org", "certificate is not for mx.example.org"},
+         "certificate not trusted: unsuitable certificate purpose", TLS_TROUBLE_TRUST},
+        {"other name", {.subject = "s", .names = "DNS:mx.example.org"}, &root, "mx.example.com",
+         "certificate is not for mx.example.com", TLS_TROUBLE_NAME},
+        {"name below", {.subject = "s", .names = "DNS:example.org"}, &root, "mx.example.org",
+         "certificate is not for mx.example.org", TLS_TROUBLE_NAME},
         {"wildcard two below", {.subject = "s", .names = "DNS:*.example.org"}, &root, "a.mx.example.org",
-         "certificate is not for a.mx.example.org"},
+         "certificate is not for a.mx.example.org", TLS_TROUBLE_NAME},
         {"partial wildcard", {.subject = "s", .names = "DNS:m*.example.org"}, &root, "mx.example.org",
-         "certificate is not for mx.example.org"},
-        {"subject only", {.subject = "mx.example.org"}, &root, "mx.example.org", "certificate is not for mx.example.org"},
-        {"name for address", {.subject = "s", .names = "DNS:192.0.2.1"}, &root, "192.0.2.1", "certificate is not for 192.0.2.1"},
-        {"other address", {.subject = "s", .names = "IP:192.0.2.1"}, &root, "192.0.2.2", "certificate is not for 192.0.2.2"},
-        {"no host", {.subject = "s", .names = "DNS:mx.example.org"}, &root, "", "certificate is not for "},
-        {"any host below", {.subject = "s", .names = "DNS:mx.example.org"}, &root, ".example.org", "certificate is not for .example.org"},
+         "certificate is not for mx.example.org", TLS_TROUBLE_NAME},
+        {"subject only", {.subject = "mx.example.org"}, &root, "mx.example.org", "certificate is not for mx.example.org", TLS_TROUBLE_NAME},
+        {"name for address", {.subject = "s", .names = "DNS:192.0.2.1"}, &root, "192.0.2.1",
+         "certificate is not for 192.0.2.1", TLS_TROUBLE_NAME},
+        {"other address", {.subject = "s", .names = "IP:192.0.2.1"}, &root, "192.0.2.2",
+         "certificate is not for 192.0.2.2", TLS_TROUBLE_NAME},
+        {"no host", {.subject = "s", .names = "DNS:mx.example.org"}, &root, "", "certificate is not for ", TLS_TROUBLE_NAME},
+        {"any host below", {.subject = "s", .names = "DNS:mx.example.org"}, &root, ".example.org",
+         "certificate is not for .example.org", TLS_TROUBLE_NAME},
     };
 
     for (size_t i = 0; i < TEST_COUNT(table); i++) {
@@ -515,18 +533,314 @@ static void verification(void)
         set_up(TLS_VERSION_1_2, "", "verified", "root.crt");
         for (int k = 0; k < 2; k++) {
             m = met(table[i].host, true, k == 1 ? only_1_2 : NULL);
-            check(m.started == good && m.distrusts == !good);
+            check(m.started == good);
+            check_number(m.trouble, table[i].trouble);
             check_text(m.problem, table[i].problem);
             check_number(m.fault, good ? STREAM_FINE : STREAM_TLS);
             m = met(table[i].host, false, k == 1 ? only_1_2 : NULL);
-            check(m.started && !m.distrusts);
+            check(m.started && m.trouble == TLS_TROUBLE_NONE);
             check_number(m.info.peer, good ? TLS_PEER_VERIFIED : TLS_PEER_UNVERIFIED);
             check_text(m.info.peer_problem, table[i].problem);
+            check_number(m.info.peer_trouble, table[i].trouble);
             check_text(m.problem, "");
             check_number(m.server_info.peer, TLS_PEER_NONE);
         }
         if (test_state.failures > before)
             printf("# row %s\n", table[i].what);
+    }
+}
+
+enum { RECORDS_MOST = 4, RECORD_SIZE = 2048 };
+
+static struct dane {
+    struct authority middle; /* by root */
+    struct authority leaf, old, self; /* by root, by root and expired, by itself, expired and for another name */
+    struct authority below;  /* by middle */
+    struct authority other;  /* what no server has */
+} dane;
+
+static void make_dane(void)
+{
+    static const struct wish middle = {.subject = "middle", .is_authority = true};
+    static const struct wish leaf = {.subject = "leaf", .names = "DNS:mx.example.org"};
+    static const struct wish old = {.subject = "old", .names = "DNS:mx.example.org", .from = -10, .until = -1};
+    static const struct wish self = {.subject = "self", .names = "DNS:elsewhere.example", .from = -10, .until = -1};
+
+    dane.middle = certificate_make(&middle, &root);
+    dane.leaf = certificate_make(&leaf, &root);
+    dane.old = certificate_make(&old, &root);
+    dane.self = certificate_make(&self, NULL);
+    dane.below = certificate_make(&leaf, &dane.middle);
+    dane.other = certificate_make(&leaf, &other_root);
+    certificate_write(&place, "leaf", &dane.leaf, NULL);
+    certificate_write(&place, "leaf+root", &dane.leaf, &root);
+    certificate_write(&place, "old+root", &dane.old, &root);
+    certificate_write(&place, "self", &dane.self, NULL);
+    certificate_write(&place, "below", &dane.below, NULL);
+    certificate_write(&place, "below+middle", &dane.below, &dane.middle);
+}
+
+static void dane_done(void)
+{
+    struct authority *all[] = {&dane.middle, &dane.leaf, &dane.old, &dane.self, &dane.below, &dane.other};
+
+    for (size_t i = 0; i < TEST_COUNT(all); i++)
+        certificate_done(all[i]);
+}
+
+static X509 *certificate_of(const char *who)
+{
+    const struct {
+        const char *who;
+        X509 *certificate;
+    } table[] = {
+        {"root", root.certificate}, {"middle", dane.middle.certificate}, {"leaf", dane.leaf.certificate},
+        {"old", dane.old.certificate}, {"self", dane.self.certificate}, {"below", dane.below.certificate},
+        {"other", dane.other.certificate},
+    };
+
+    for (size_t i = 0; i < TEST_COUNT(table); i++)
+        if (strcmp(who, table[i].who) == 0)
+            return table[i].certificate;
+    certificate_must(false);
+    return NULL;
+}
+
+static size_t write_data(const char *who, int selector, int matching, unsigned char *to)
+{
+    unsigned char *der = NULL;
+    unsigned length = 0;
+    int size = selector == 0 ? i2d_X509(certificate_of(who), &der) : i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate_of(who)), &der);
+
+    certificate_must(size > 0 && size < RECORD_SIZE - 1);
+    if (matching == 0)
+        memcpy(to, der, length = (unsigned)size);
+    else
+        EVP_Digest(der, (size_t)size, to, &length, matching == 1 ? EVP_sha256() : EVP_sha512(), NULL);
+    OPENSSL_free(der);
+    return length;
+}
+
+/* "3 1 1 leaf"; with a sign behind it: ~ another last byte, - without it, + one more. */
+static struct dns_tlsa record(const char *text)
+{
+    static unsigned char room[2 * RECORDS_MOST][RECORD_SIZE];
+    static unsigned next;
+    unsigned char *data = room[next++ % TEST_COUNT(room)];
+    unsigned usage = 0, selector = 0, matching = 0;
+    char who[20] = "", sign = ' ';
+    size_t length;
+
+    certificate_must(sscanf(text, "%u %u %u %19[a-z]%c", &usage, &selector, &matching, who, &sign) >= 4);
+    length = write_data(who, (int)selector, (int)matching, data);
+    data[length - 1] ^= sign == '~' ? 1 : 0;
+    data[length] = 0;
+    length = sign == '-' ? length - 1 : sign == '+' ? length + 1 : length;
+    return (struct dns_tlsa){(unsigned char)usage, (unsigned char)selector, (unsigned char)matching, {(const char *)data, length}};
+}
+
+static void records_that_can_be_used(void)
+{
+    static const struct {
+        const char *record;
+        bool good;
+    } table[] = {
+        {"3 0 0 leaf", true}, {"3 0 1 leaf", true}, {"3 0 2 leaf", true}, {"3 1 0 leaf", true}, {"3 1 1 leaf", true}, {"3 1 2 leaf", true},
+        {"2 0 0 root", true}, {"2 0 1 root", true}, {"2 0 2 root", true}, {"2 1 0 root", true}, {"2 1 1 root", true}, {"2 1 2 root", true},
+        {"0 0 1 root", false}, {"0 1 1 root", false}, {"1 0 1 leaf", false}, {"1 1 1 leaf", false}, {"1 0 0 leaf", false},
+        {"4 1 1 leaf", false}, {"255 1 1 leaf", false}, {"3 2 1 leaf", false}, {"3 255 1 leaf", false}, {"3 1 3 leaf", false},
+        {"3 1 255 leaf", false}, {"3 1 1 leaf-", false}, {"3 1 1 leaf+", false}, {"3 1 2 leaf-", false}, {"3 1 2 leaf+", false},
+        {"3 0 0 leaf-", false}, {"3 0 0 leaf+", false}, {"3 1 0 leaf-", false}, {"3 1 0 leaf+", false}, {"2 0 0 root-", false},
+    };
+    struct dns_tlsa r;
+
+    for (size_t i = 0; i < TEST_COUNT(table); i++) {
+        r = record(table[i].record);
+        if (!check(tls_can_use(&r) == table[i].good))
+            printf("# %s\n", table[i].record);
+    }
+    /* A digest where a certificate should be, a certificate where a key should be, nothing. */
+    r = record("3 0 1 leaf");
+    r.matching = 0;
+    check(!tls_can_use(&r));
+    r = record("3 0 0 leaf");
+    r.selector = 1;
+    check(!tls_can_use(&r));
+    for (unsigned char matching = 0; matching < 4; matching++)
+        check(!tls_can_use(&(struct dns_tlsa){3, 1, matching, STR("")}));
+    check(ERR_peek_error() == 0);
+}
+
+static char asked_for[100];
+
+static void note_server_name(SSL *ssl)
+{
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+
+    snprintf(asked_for, sizeof asked_for, "%s", name != NULL ? name : "(none)");
+}
+
+static void note_server_name_in_1_2(SSL *ssl)
+{
+    note_server_name(ssl);
+    only_1_2(ssl);
+}
+
+static const char no_match[] = "no TLSA record matches the certificate", no_record[] = "no TLSA record can be used";
+
+/* The client trusts root all the time: that must not count. */
+static const struct {
+    const char *server, *records[RECORDS_MOST];
+    const char *host, *also; /* NULL: mx.example.org, none */
+    const char *problem;     /* NULL: good */
+    enum tls_trouble trouble;
+} dane_table[] = {
+    /* The server's own: neither its name nor its dates count. */
+    {"self", {"3 1 1 self"}, NULL, NULL, NULL, 0},
+    {"self", {"3 1 2 self"}, NULL, NULL, NULL, 0},
+    {"self", {"3 1 0 self"}, NULL, NULL, NULL, 0},
+    {"self", {"3 0 1 self"}, NULL, NULL, NULL, 0},
+    {"self", {"3 0 2 self"}, NULL, NULL, NULL, 0},
+    {"self", {"3 0 0 self"}, NULL, NULL, NULL, 0},
+    {"leaf", {"3 1 1 leaf"}, NULL, NULL, NULL, 0},
+    {"leaf", {"3 1 1 leaf"}, "mx.example.org.", NULL, NULL, 0},
+    {"old+root", {"3 1 1 old"}, NULL, NULL, NULL, 0},
+    {"leaf", {"3 1 1 leaf~"}, NULL, NULL, no_match, TLS_TROUBLE_TLSA},
+    {"leaf", {"3 1 2 leaf~"}, NULL, NULL, no_match, TLS_TROUBLE_TLSA},
+    {"leaf", {"3 0 1 leaf~"}, NULL, NULL, no_match, TLS_TROUBLE_TLSA},
+    {"leaf", {"3 0 0 other"}, NULL, NULL, no_match, TLS_TROUBLE_TLSA},
+    {"leaf", {"3 1 0 other"}, NULL, NULL, no_match, TLS_TROUBLE_TLSA},
+    {"leaf", {"3 1 1 other"}, NULL, "mx.example.org", no_match, TLS_TROUBLE_TLSA},
+    {"leaf+root", {"3 1 1 root"}, NULL, NULL, no_match, TLS_TROUBLE_TLSA},
+    {"self", {"2 1 1 self"}, NULL, NULL, no_match, TLS_TROUBLE_TLSA},
+    /* An authority of the server's chain, which it sends. */
+    {"leaf+root", {"2 0 1 root"}, NULL, NULL, NULL, 0},
+    {"leaf+root", {"2 0 2 root"}, NULL, NULL, NULL, 0},
+    {"leaf+root", {"2 0 0 root"}, NULL, NULL, NULL, 0},
+    {"leaf+root", {"2 1 1 root"}, NULL, NULL, NULL, 0},
+    {"leaf+root", {"2 1 2 root"}, NULL, NULL, NULL, 0},
+    {"leaf+root", {"2 1 0 root"}, NULL, NULL, NULL, 0},
+    {"below+middle", {"2 1 1 middle"}, NULL, NULL, NULL, 0},
+    {"below+middle", {"2 0 1 middle"}, NULL, NULL, NULL, 0},
+    {"leaf+root", {"2 0 1 root~"}, NULL, NULL, no_match, TLS_TROUBLE_TLSA},
+    {"leaf+root", {"2 1 1 other"}, NULL, NULL, no_match, TLS_TROUBLE_TLSA},
+    {"leaf+root", {"2 0 0 other"}, NULL, NULL, no_match, TLS_TROUBLE_TLSA},
+    {"old+root", {"2 0 1 root"}, NULL, NULL, "certificate has expired", TLS_TROUBLE_EXPIRED},
+    {"leaf+root", {"2 0 1 root"}, "a.example", NULL, "certificate is not for a.example", TLS_TROUBLE_NAME},
+    {"leaf+root", {"2 0 1 root"}, "a.example", "b.example", "certificate is not for a.example", TLS_TROUBLE_NAME},
+    {"leaf+root", {"2 0 1 root"}, "a.example", "mx.example.org", NULL, 0},
+    {"leaf+root", {"2 0 1 root"}, "a.example", "MX.example.org.", NULL, 0},
+    {"leaf+root", {"2 0 1 root"}, "a.example", ".example.org", "certificate is not for a.example", TLS_TROUBLE_NAME},
+    /* It does not send it: only all of it helps. */
+    {"leaf", {"2 0 1 root"}, NULL, NULL, no_match, TLS_TROUBLE_TLSA},
+    {"leaf", {"2 1 1 root"}, NULL, NULL, no_match, TLS_TROUBLE_TLSA},
+    {"leaf", {"2 0 0 root"}, NULL, NULL, NULL, 0},
+    {"leaf", {"2 1 0 root"}, NULL, NULL, NULL, 0},
+    {"leaf", {"2 1 0 root"}, "a.example", NULL, "certificate is not for a.example", TLS_TROUBLE_NAME},
+    {"below", {"2 0 0 middle"}, NULL, NULL, NULL, 0},
+    {"below", {"2 0 1 middle"}, NULL, NULL, no_match, TLS_TROUBLE_TLSA},
+    /* Several: one is enough. */
+    {"leaf", {"3 1 1 other", "3 1 1 leaf"}, NULL, NULL, NULL, 0},
+    {"leaf", {"3 1 1 leaf", "2 1 1 other", "3 0 1 other"}, NULL, NULL, NULL, 0},
+    {"leaf+root", {"3 1 1 other", "3 1 2 other", "2 1 1 root"}, NULL, NULL, NULL, 0},
+    {"old+root", {"2 1 1 root", "3 1 1 old"}, "a.example", NULL, NULL, 0},
+    {"leaf", {"3 1 1 other", "3 0 1 other", "2 1 1 other"}, NULL, NULL, no_match, TLS_TROUBLE_TLSA},
+    /* The strongest digest of a kind counts (RFC 7671 section 9). */
+    {"leaf", {"3 1 1 leaf", "3 1 2 leaf~"}, NULL, NULL, no_match, TLS_TROUBLE_TLSA},
+    {"leaf", {"3 0 1 leaf", "3 1 2 leaf~"}, NULL, NULL, NULL, 0},
+    /* What cannot be used counts for nothing, also where a CA is content. */
+    {"leaf", {"1 1 1 leaf", "0 0 1 root", "3 1 1 leaf"}, NULL, NULL, NULL, 0},
+    {"leaf", {"3 1 9 leaf", "3 1 1 leaf-", "3 1 1 leaf"}, NULL, NULL, NULL, 0},
+    {"leaf", {"1 1 1 leaf", "0 0 1 root", "3 1 1 other"}, NULL, NULL, no_match, TLS_TROUBLE_TLSA},
+    {"leaf", {"1 1 1 leaf", "0 0 1 root"}, NULL, NULL, no_record, TLS_TROUBLE_TLSA},
+    {"leaf", {"3 0 0 leaf-", "3 1 0 leaf+", "2 0 0 root-"}, NULL, NULL, no_record, TLS_TROUBLE_TLSA},
+    {"leaf", {"3 1 1 leaf-"}, NULL, NULL, no_record, TLS_TROUBLE_TLSA},
+    {"leaf", {NULL}, NULL, NULL, no_record, TLS_TROUBLE_TLSA},
+};
+
+static struct meeting meet_by_dane(size_t row, bool in_1_2)
+{
+    struct dns_tlsa records[RECORDS_MOST];
+    struct tls_wanted wanted = {.proof = TLS_PROOF_DANE, .host = "mx.example.org", .also = {dane_table[row].also}, .tlsa = records};
+    struct meeting m = {.wanted = &wanted, .prepare = in_1_2 ? note_server_name_in_1_2 : note_server_name};
+
+    if (dane_table[row].host != NULL)
+        wanted.host = dane_table[row].host;
+    while (wanted.tlsa_count < RECORDS_MOST && dane_table[row].records[wanted.tlsa_count] != NULL) {
+        records[wanted.tlsa_count] = record(dane_table[row].records[wanted.tlsa_count]);
+        wanted.tlsa_count++;
+    }
+    meet(&m);
+    meeting_done(&m);
+    return m;
+}
+
+static void check_by_dane(size_t row, bool in_1_2)
+{
+    bool good = dane_table[row].problem == NULL;
+    struct meeting m = meet_by_dane(row, in_1_2);
+
+    check(m.started == good);
+    check_text(m.problem, good ? "" : dane_table[row].problem);
+    check_number(m.trouble, dane_table[row].trouble);
+    check_number(m.fault, good ? STREAM_FINE : STREAM_TLS);
+    if (good) {
+        check_number(m.info.peer, TLS_PEER_DANE);
+        check_text(m.info.peer_problem, "");
+        check_number(m.info.peer_trouble, TLS_TROUBLE_NONE);
+    }
+    check_text(asked_for, dane_table[row].host != NULL && strcmp(dane_table[row].host, "a.example") == 0 ? "a.example" : "mx.example.org");
+}
+
+static void proof_by_dane(void)
+{
+    for (size_t i = 0; i < TEST_COUNT(dane_table); i++) {
+        int before = test_state.failures;
+
+        set_up(TLS_VERSION_1_2, "", dane_table[i].server, "root.crt");
+        check_by_dane(i, false);
+        check_by_dane(i, true);
+        if (test_state.failures > before)
+            printf("# row %zu: %s, %s\n", i, dane_table[i].server, dane_table[i].records[0] != NULL ? dane_table[i].records[0] : "nothing");
+    }
+}
+
+/* The client of one connection by DANE is as before for the next. */
+static void proof_by_dane_is_of_one_connection(void)
+{
+    set_up(TLS_VERSION_1_2, "", "self", "root.crt");
+    check_number(meet_by_dane(0, false).info.peer, TLS_PEER_DANE);
+    check(!met("mx.example.org", true, NULL).started);
+    check_number(met("mx.example.org", false, NULL).info.peer, TLS_PEER_UNVERIFIED);
+}
+
+static void other_names_a_certificate_may_have(void)
+{
+    static const struct {
+        const char *host, *also[TLS_NAMES_MOST - 1];
+        bool good;
+    } table[] = {
+        {"a.example", {NULL, NULL}, false},
+        {"a.example", {"b.example", NULL}, false},
+        {"a.example", {"mx.example.org", NULL}, true},
+        {"a.example", {"b.example", "mx.example.org"}, true},
+        {"a.example", {NULL, "mx.example.org."}, true},
+        {"mx.example.org", {"b.example", "192.0.2.1"}, true},
+        {"mx.example.org", {"", ".example"}, true},
+        {"a.example", {"", ".example.org"}, false},
+        {"", {"mx.example.org", NULL}, true},
+        {"192.0.2.1", {"mx.example.org", NULL}, false},
+    };
+
+    set_up(TLS_VERSION_1_2, "", "good", "root.crt");
+    for (size_t i = 0; i < TEST_COUNT(table); i++) {
+        struct tls_wanted wanted = {.proof = TLS_PROOF_NAME, .host = table[i].host, .also = {table[i].also[0], table[i].also[1]}};
+        struct meeting m = {.wanted = &wanted};
+
+        meet(&m);
+        meeting_done(&m);
+        if (check(m.started == table[i].good) + check_number(m.trouble, table[i].good ? TLS_TROUBLE_NONE : TLS_TROUBLE_NAME) < 2)
+            printf("# row %zu\n", i);
     }
 }
 
@@ -727,7 +1041,7 @@ static void guest_open(struct guest *g, void (*prepare)(SSL *))
     *g = (struct guest){.meeting = {.fd = -1}};
     open_pair(&g->s, &g->meeting.fd);
     pthread_create(&g->thread, NULL, serve, &g->meeting);
-    tls = tls_connect(client, g->s.fd, "mx.example.org", false);
+    tls = tls_connect(client, g->s.fd, &anybody);
     if (prepare != NULL)
         prepare(tls->ssl);
     check(stream_start_tls(&g->s, &tls));
@@ -801,7 +1115,7 @@ static void bytes_may_come_one_at_a_time(void)
         pthread_create(&serving, NULL, serve, &m);
         pthread_create(&carrying, NULL, carry, middle);
         open_stream(&s, near[0]);
-        tls = tls_connect(client, s.fd, "mx.example.org", true);
+        tls = tls_connect(client, s.fd, &proven);
         if (ways[i] != NULL)
             ways[i](tls->ssl);
         if (check(stream_start_tls(&s, &tls)))
@@ -884,7 +1198,7 @@ static void much_goes_both_ways(void)
         open_pair(&s, &m.fd);
         s.deadline = clock_now() + 20000;
         pthread_create(&thread, NULL, answer_at_length, &m);
-        tls = tls_connect(client, s.fd, "mx.example.org", true);
+        tls = tls_connect(client, s.fd, &proven);
         if (ways[i] != NULL)
             ways[i](tls->ssl);
         check(stream_start_tls(&s, &tls));
@@ -1009,11 +1323,11 @@ static void servers_that_are_none(void)
     set_up(TLS_VERSION_1_2, "", "good", "root.crt");
     open_pair(&s, &fd);
     pair_send(fd, STR("220 mx.example.org ESMTP\r\n"));
-    tls = tls_connect(client, s.fd, "mx.example.org", true);
+    tls = tls_connect(client, s.fd, &proven);
     check(!stream_start_tls(&s, &tls));
     check_number(s.fault, STREAM_TLS);
     check_text(stream_fault_text(&s), "the peer does not speak TLS");
-    check(!tls_distrusts(s.tls));
+    check_number(tls_trouble(s.tls), TLS_TROUBLE_NONE);
     stream_done(&s);
     close(fd);
 }
@@ -1076,7 +1390,7 @@ static void records_without_content_do_not_move_the_deadline(void)
     set_up(TLS_VERSION_1_3, "", "good", "root.crt");
     open_pair(&g.s, &g.meeting.fd);
     pthread_create(&g.thread, NULL, wait_in_vain, &g.meeting);
-    tls = tls_connect(client, g.s.fd, "mx.example.org", false);
+    tls = tls_connect(client, g.s.fd, &anybody);
     check(stream_start_tls(&g.s, &tls));
     atomic_store(&flooding, true);
     pthread_create(&flooder, NULL, flood, &g);
@@ -1144,6 +1458,10 @@ static const struct test_case cases[] = {
     TEST_CASE(without_certificates_there_is_no_handshake),
     TEST_CASE(expired_certificates_are_taken_with_a_warning),
     TEST_CASE(verification),
+    TEST_CASE(records_that_can_be_used),
+    TEST_CASE(proof_by_dane),
+    TEST_CASE(proof_by_dane_is_of_one_connection),
+    TEST_CASE(other_names_a_certificate_may_have),
     TEST_CASE(the_whole_chain_is_sent),
     TEST_CASE(certificates_of_clients_are_looked_at),
     TEST_CASE(tickets_resume_sessions),
@@ -1166,9 +1484,11 @@ int main(int argc, char **argv)
     int result;
 
     make_world();
+    make_dane();
     result = test_main(cases, TEST_COUNT(cases), argc, argv);
     tls_server_free(&server);
     tls_client_free(&client);
+    dane_done();
     certificate_done(&root);
     certificate_done(&other_root);
     place_close(&place);
