@@ -7,6 +7,8 @@
 #include "directory/sealed.h"
 #include "directory/route_text.h"
 
+#include <string.h>
+
 /* Earlier rows may lack port and priority; one without a next hop leads nowhere. */
 #define ROUTE_COLUMNS \
     "id, host, remote_host, ifnull(nullif(remote_port, 0), 25), ifnull(priority, 1), local_ip, smtp_auth_login, tls, oauth"
@@ -286,6 +288,8 @@ static struct status normalize_protection(const struct route_row *r, struct norm
         return tables_refused("\"%.*s\" is no TLS rule (expected %s)", STR_ARG(r->tls), TLS_RULE_EXPECTED);
     if (r->tls.length > 0 && rule.policy == TLS_NONE && r->login.length > 0)
         return tables_refused("a login is never sent in plain text: with -rl the rule (--tls) cannot be none");
+    if (r->login.length > 0 && strcmp(n->remote_host, "mx") == 0)
+        return tables_refused("a login is for a host that the route names: with -rl it cannot be mx");
     if (r->oauth.length > 0 && !oauth_name(r->oauth, n->oauth))
         return tables_refused("\"%.*s\" is no name of an OAuth client", STR_ARG(r->oauth));
     n->row.oauth = str_of(n->oauth);

@@ -63,6 +63,19 @@ static const char tables_2_sql[] =
     "INSERT INTO decoy (id, bytes) VALUES (1, randomblob(32));"
     "CREATE INDEX routes_oauth ON routes (oauth) WHERE oauth IS NOT NULL;";
 
+/* What the domains that we send to publish about TLS (RFC 8461), and how TLS with them went (RFC 8460). */
+static const char tables_3_sql[] =
+    "CREATE TABLE sts_policies (domain varchar(255) PRIMARY KEY NOT NULL, id varchar(32) NOT NULL, policy text NOT NULL,"
+    " fetched integer NOT NULL, expires integer NOT NULL);"
+    "CREATE TABLE tls_results (id integer PRIMARY KEY AUTOINCREMENT, day char(10) NOT NULL, domain varchar(255) NOT NULL,"
+    " type varchar(16) NOT NULL, policy text NOT NULL, mx text NOT NULL, failure varchar(32) NOT NULL, mx_host varchar(255) NOT NULL,"
+    " local_ip varchar(64) NOT NULL, peer_ip varchar(64) NOT NULL, reason text NOT NULL, sessions integer NOT NULL,"
+    " UNIQUE (day, domain, type, policy, mx, failure, mx_host, local_ip, peer_ip, reason));"
+    /* uri '': the report as such, whose addresses are not asked for yet; else one https address that it goes to.  due NULL: it is done. */
+    "CREATE TABLE tls_reports (id integer PRIMARY KEY AUTOINCREMENT, day char(10) NOT NULL, domain varchar(255) NOT NULL,"
+    " uri text NOT NULL DEFAULT '', due integer, claimed integer NOT NULL DEFAULT 0, attempts integer NOT NULL DEFAULT 0,"
+    " UNIQUE (day, domain, uri));";
+
 /* Lookups use the same expressions, to the letter: SQLite finds an index by that. */
 static const char indexes_sql[] =
     "CREATE INDEX users_domain ON users (substr(login, instr(login, '@') + 1)) WHERE is_catchall;"
@@ -187,8 +200,13 @@ static bool to_version_2(struct tables *t)
            db_run(tables_db(t), "PRAGMA user_version=2");
 }
 
+static bool to_version_3(struct tables *t)
+{
+    return db_run(tables_db(t), tables_3_sql) && db_run(tables_db(t), "PRAGMA user_version=3");
+}
+
 /* By the version that is found. */
-static bool (*const steps[SCHEMA_VERSION])(struct tables *t) = {to_version_1, to_version_2};
+static bool (*const steps[SCHEMA_VERSION])(struct tables *t) = {to_version_1, to_version_2, to_version_3};
 
 static bool read_version(struct tables *t, int64_t *version)
 {

@@ -17,7 +17,7 @@
 
 #include "directory/tables.h"
 
-enum { SCHEMA_VERSION = 2 };
+enum { SCHEMA_VERSION = 3 };
 
 /* Brings T to SCHEMA_VERSION in one transaction, waiting for another process that does the same.  False with the reason in ERROR, and
  * nothing changed, when that fails or the file is of a newer tmail. */

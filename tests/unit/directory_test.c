@@ -339,7 +339,7 @@ static const char version_1[] =
     "INSERT INTO routes VALUES (1,'example.net',NULL,'relay.example',25,1,'me','password',NULL,NULL,NULL);"
     "PRAGMA user_version=1;";
 
-static void the_version_before_is_taken_over(void)
+static void the_first_version_is_taken_over(void)
 {
     char text[256];
 
@@ -347,7 +347,7 @@ static void the_version_before_is_taken_over(void)
     before_us(version_1);
     open_by_many();
     open_world();
-    check_number(number_of("PRAGMA user_version"), 2);
+    check_number(number_of("PRAGMA user_version"), SCHEMA_VERSION);
     check_number(number_of("SELECT count(*) FROM users WHERE passwd = '$2a$10$x' AND scram_sha256 IS NULL AND cram_md5 IS NULL"), 1);
     check_number(number_of("SELECT count(*) FROM routes WHERE smtp_auth_passwd = 'password' AND tls IS NULL AND oauth IS NULL"), 1);
     check_number(number_of("SELECT count(*) FROM user_senders"), 0);
@@ -356,6 +356,23 @@ static void the_version_before_is_taken_over(void)
     check_number(recipient("joe", "example.com"), ANSWER_YES);
     check_number(find_route("", "a@b.example", "example.net", text, sizeof text), ANSWER_YES);
     check_text(text, "relay.example");
+    teardown();
+}
+
+static void the_version_without_tls_policies_is_taken_over(void)
+{
+    setup();
+    directory_close(&world.directory);
+    tables_close(&world.tables);
+    before_us("INSERT INTO oauth_clients (name, token_url, client_id) VALUES ('kept', 'https://token.example/', 'me');"
+              "DROP TABLE sts_policies; DROP TABLE tls_results; DROP TABLE tls_reports; PRAGMA user_version=2;");
+    open_by_many();
+    open_world();
+    check_number(number_of("PRAGMA user_version"), SCHEMA_VERSION);
+    check_number(number_of("SELECT count(*) FROM oauth_clients"), 1);
+    check_number(number_of("SELECT count(*) FROM sts_policies"), 0);
+    check_number(number_of("SELECT count(*) FROM tls_results"), 0);
+    check_number(number_of("SELECT count(*) FROM tls_reports"), 0);
     teardown();
 }
 
@@ -376,7 +393,8 @@ static void columns_of(const char *table, char *to, size_t size)
 
 static void all_ways_lead_to_one_schema(void)
 {
-    static const char *const tables[] = {"users", "aliases", "rcpt_hosts", "relay_ip_oks", "routes", "user_senders", "oauth_clients"};
+    static const char *const tables[] = {"users", "aliases", "rcpt_hosts", "relay_ip_oks", "routes", "user_senders", "oauth_clients",
+                                         "sts_policies", "tls_results", "tls_reports"};
     enum { TABLES = sizeof tables / sizeof tables[0] };
     static char fresh[TABLES][1024], migrated[1024];
     int64_t indexes;
@@ -409,7 +427,7 @@ static void a_migration_that_fails_changes_nothing(void)
     check_has(world.error, "cannot make the tables");
     before_us("DROP TABLE oauth_clients");
     open_world();
-    check_number(number_of("PRAGMA user_version"), 2);
+    check_number(number_of("PRAGMA user_version"), SCHEMA_VERSION);
     check_number(number_of("SELECT count(*) FROM pragma_table_info('users') WHERE name = 'scram_sha256'"), 1);
     teardown();
 }
@@ -942,7 +960,8 @@ static const struct test_case cases[] = {
     TEST_CASE(predecessors_database_is_taken_over),
     TEST_CASE(many_may_take_it_over_at_once),
     TEST_CASE(migration_runs_once),
-    TEST_CASE(the_version_before_is_taken_over),
+    TEST_CASE(the_first_version_is_taken_over),
+    TEST_CASE(the_version_without_tls_policies_is_taken_over),
     TEST_CASE(all_ways_lead_to_one_schema),
     TEST_CASE(a_migration_that_fails_changes_nothing),
     TEST_CASE(older_tables_get_their_columns),
