@@ -7,22 +7,37 @@ static const char *or_empty(const char *text)
     return text != NULL ? text : "";
 }
 
+enum { SMTP_PORT = 25 };
+
+/* For whom hops are made. */
+struct place {
+    const char *domain; /* the destination */
+    bool optional;      /* as hops have it */
+    struct arena *arena;
+};
+
 /* Each part with its length: no two hops have one key because of what stands in a login. */
 static void add_part(struct buf *key, const char *part)
 {
     buf_print(key, "%zu:%s,", strlen(or_empty(part)), or_empty(part));
 }
 
-static const char *make_key(const struct route *r, struct arena *arena)
+static bool is_mx(const struct route *r)
 {
-    const char *const parts[] = {r->remote_host, r->local_ips, r->tls, r->oauth, r->login, r->password};
+    return strcmp(r->remote_host, "mx") == 0;
+}
+
+/* What a route says, and what stands in the message, as far as a connection depends on it. */
+static const char *make_key(const struct route *r, const struct place *place)
+{
+    const char *const parts[] = {r->remote_host, is_mx(r) ? place->domain : "", r->local_ips, r->tls, r->oauth, r->login, r->password};
     struct buf key = {0};
     const char *text;
 
-    buf_print(&key, "%d,", r->remote_port);
+    buf_print(&key, "%d,%d,", r->remote_port, place->optional);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         add_part(&key, parts[i]);
-    text = arena_text(arena, buf_str(&key));
+    text = arena_text(place->arena, buf_str(&key));
     buf_done(&key);
     return text;
 }
@@ -30,8 +45,8 @@ static const char *make_key(const struct route *r, struct arena *arena)
 /* What this version cannot carry out, or what must not be done, is not done by half: the mail waits and says why. */
 static struct status check_route(const struct route *r, const struct hop *hop)
 {
-    if (strcmp(r->remote_host, "mx") == 0)
-        return status_make(451, "4.4.4", "no MX lookup yet (route %lld)", (long long)r->id);
+    if (is_mx(r) && r->login != NULL)
+        return status_make(451, "4.3.5", "route %lld has a login and the host mx: a login is for a host that the route names", (long long)r->id);
     if (r->tls != NULL && !hop->has_tls_rule)
         return status_make(451, "4.3.5", "route %lld has an unknown TLS rule (expected %s)", (long long)r->id, TLS_RULE_EXPECTED);
     if (r->login != NULL && hop->has_tls_rule && hop->tls_rule.policy == TLS_NONE)
@@ -43,44 +58,45 @@ static struct status check_route(const struct route *r, const struct hop *hop)
     return status_ok();
 }
 
-static struct status take_route(struct hop *hop, const struct route *r, struct arena *arena)
+static struct status take_route(struct hop *hop, const struct route *r, const struct place *place)
 {
     char error[LOCAL_IPS_ERROR_SIZE];
     struct status status;
 
     *hop = (struct hop){.route = r->id,
-                        .host = r->remote_host,
+                        .host = is_mx(r) ? place->domain : r->remote_host,
+                        .is_mx = is_mx(r),
+                        .optional = place->optional,
                         .port = r->remote_port,
                         .priority = r->priority,
                         .local_text = or_empty(r->local_ips),
                         .login = r->login,
                         .password = r->password,
                         .oauth = r->oauth,
-                        .key = make_key(r, arena)};
+                        .key = make_key(r, place)};
     hop->has_tls_rule = r->tls != NULL && tls_rule_parse(&hop->tls_rule, str_of(r->tls));
     status = check_route(r, hop);
-    if (status_is_ok(&status) && hop->local_text[0] != '\0' && !local_ips_parse(&hop->local, str_of(hop->local_text), arena, error, sizeof error))
+    if (status_is_ok(&status) && hop->local_text[0] != '\0' && !local_ips_parse(&hop->local, str_of(hop->local_text), place->arena, error, sizeof error))
         status = status_make(451, "4.3.5", "route %lld: %s", (long long)r->id, error);
     return status;
 }
 
+/* An MX is not the same hop for another destination. */
 static void join_set(struct route_plan *plan, struct arena *arena)
 {
     struct buf set = {0};
 
-    for (size_t i = 0; i < plan->count; i++) {
-        buf_add_number(&set, plan->hops[i].route);
-        buf_add_byte(&set, ' ');
-    }
+    for (size_t i = 0; i < plan->count; i++)
+        buf_print(&set, "%lld %s ", (long long)plan->hops[i].route, plan->hops[i].is_mx ? plan->hops[i].host : "");
     plan->set = arena_str(arena, buf_str(&set));
     buf_done(&set);
 }
 
-static void take_routes(struct route_plan *plan, const struct route *routes, size_t count, struct arena *arena)
+static void take_routes(struct route_plan *plan, const struct route *routes, size_t count, const struct place *place)
 {
-    plan->hops = arena_new(arena, count * sizeof *plan->hops);
+    plan->hops = arena_new(place->arena, count * sizeof *plan->hops);
     for (size_t i = 0; i < count; i++) {
-        struct status status = take_route(&plan->hops[plan->count], &routes[i], arena);
+        struct status status = take_route(&plan->hops[plan->count], &routes[i], place);
 
         if (status_is_ok(&status))
             plan->count++;
@@ -89,17 +105,29 @@ static void take_routes(struct route_plan *plan, const struct route *routes, siz
     }
     if (plan->count > 0)
         plan->status = status_ok();
-    join_set(plan, arena);
+    join_set(plan, place->arena);
 }
 
-static void no_route(struct route_plan *plan, const struct directory *d, struct str domain)
+/* What nobody has a route for goes to the destination's MX, unless its mailboxes are here. */
+static void no_route(struct route_plan *plan, const struct directory *d, struct str domain, const struct place *place)
 {
+    const struct route mx = {.remote_host = "mx", .remote_port = SMTP_PORT};
     struct rcpthost host;
 
-    if (d->rcpthost(d->self, domain, &host) == ANSWER_YES && host.is_local)
-        plan->status = status_make(451, "4.3.5", "no local delivery yet");
-    else
-        plan->status = status_make(451, "4.4.4", "no MX lookup yet");
+    switch (d->rcpthost(d->self, domain, &host)) {
+    case ANSWER_FAILED:
+        plan->status = status_make(451, "4.3.0", "Cannot look up the domains now");
+        return;
+    case ANSWER_YES:
+        if (host.is_local) {
+            plan->status = status_make(451, "4.3.5", "no local delivery yet");
+            return;
+        }
+        break;
+    case ANSWER_NO:
+        break;
+    }
+    take_routes(plan, &mx, 1, place);
 }
 
 /* Routes compare the sender with its domain in normal form. */
@@ -121,16 +149,17 @@ static struct str normal_sender(const struct envelope *e, struct arena *arena)
 void route_find(struct route_plan *plan, const struct directory *d, const struct envelope *e, struct str domain, struct arena *arena)
 {
     struct route_question question = {.user = e->user, .sender = normal_sender(e, arena), .domain = domain};
+    const struct place place = {arena_text(arena, domain), e->tls_optional, arena};
     struct route *routes;
     size_t count;
 
     *plan = (struct route_plan){.status = status_ok()};
     switch (d->routes(d->self, &question, arena, &routes, &count)) {
     case ANSWER_YES:
-        take_routes(plan, routes, count, arena);
+        take_routes(plan, routes, count, &place);
         break;
     case ANSWER_NO:
-        no_route(plan, d, domain);
+        no_route(plan, d, domain, &place);
         break;
     case ANSWER_FAILED:
         plan->status = status_make(451, "4.3.0", "Cannot look up the routes now");

@@ -15,8 +15,10 @@
 #include "message/envelope.h"
 
 struct hop {
-    int64_t route; /* its id */
-    const char *host;
+    int64_t route;    /* its id; 0: no route, the destination's MX */
+    const char *host; /* as the route has it; the destination where that is "mx" */
+    bool is_mx;       /* not the host itself, but those that its MX records name */
+    bool optional;    /* the message goes whatever TLS with the destination is worth (envelope.tls_optional) */
     int port;
     int priority;
     const char *local_text; /* as written; "": the configuration's */
