@@ -283,6 +283,7 @@ static struct status read_verdict(struct client *c, const char *to)
 
     mind_welcome(c, &s);
     c->unwelcome = false;
+    c->uncertain = c->broken;
     return s;
 }
 
@@ -350,7 +351,7 @@ void client_send(struct client *c, struct client_message *m)
     bool data_sent, enveloped;
     struct status s;
 
-    c->answered = c->unwelcome = false;
+    c->answered = c->unwelcome = c->uncertain = false;
     c->stream.deadline = clock_now() + c->timeout;
     for (size_t i = 0; i < m->count; i++) {
         m->recipients[i].status = (struct status){0};

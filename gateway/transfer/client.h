@@ -33,10 +33,10 @@ enum client_extension {
 /* How a connection is to be protected, and who logs in; borrowed until client_greet returns. */
 struct client_security {
     struct tls_client *tls;
-    const char *host;      /* the next hop's name or address, as configured: for SNI and for the certificate */
+    struct tls_wanted wanted; /* of the server; its host is how statuses call it */
     enum tls_policy policy;
+    const char *wanted_by; /* who asks for the policy, for statuses: "the route", "DANE" */
     bool from_first_byte;
-    bool verify;           /* the certificate */
     bool plain_after;      /* a STARTTLS that the server refuses may be done without */
     bool weakened;         /* TLS has failed before */
     struct str login;      /* empty: none */
@@ -52,6 +52,8 @@ struct client {
     unsigned mechanisms; /* offered for AUTH, 1 << enum sasl_mechanism */
     bool has_tls, logged_in;
     bool tls_failed;     /* why it is broken: TLS, which the server did offer */
+    bool tls_missing;    /* it offers no STARTTLS, or refused it */
+    enum tls_trouble tls_trouble; /* with tls_failed: what was wrong with the certificate */
     bool weakened;       /* it goes on in plain text because TLS failed: what it refuses it may take from others */
     bool greeted;        /* the banner was read */
     bool login_failed;   /* the server has said so, or did not prove that it knows the password */
@@ -62,6 +64,7 @@ struct client {
     uint64_t size_limit; /* 0: none */
     int expected; /* replies to what was said that have not been read */
     bool broken;
+    bool uncertain; /* the whole content went out and no verdict came: it may have been taken */
     bool answered; /* since client_send began the server has said something of the message, not only that it goes (421) */
     struct status failure; /* why it is broken */
     int64_t messages;

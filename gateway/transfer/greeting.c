@@ -73,12 +73,13 @@ static struct status introduce(struct client *c, const char *me)
 /* Shakes hands; what lies unread in the buffer, which the server has said before, is a fault. */
 static struct status start_tls(struct client *c, const struct client_security *security)
 {
-    struct tls *tls = tls_connect(security->tls, c->stream.fd, security->host, security->verify);
+    struct tls *tls = tls_connect(security->tls, c->stream.fd, &security->wanted);
 
     c->stream.deadline = clock_now() + c->timeout;
     if (!stream_start_tls(&c->stream, &tls)) {
         c->tls_failed = c->stream.fault != STREAM_STOPPED;
-        return dialogue_give_up(c, status_make(451, "4.7.5", "TLS with %s: %s", security->host, stream_fault_text(&c->stream)));
+        c->tls_trouble = c->stream.tls != NULL ? tls_trouble(c->stream.tls) : TLS_TROUBLE_NONE;
+        return dialogue_give_up(c, status_make(451, "4.7.5", "TLS with %s: %s", security->wanted.host, stream_fault_text(&c->stream)));
     }
     c->has_tls = true;
     tls_info(c->stream.tls, &c->tls_info);
@@ -87,17 +88,18 @@ static struct status start_tls(struct client *c, const struct client_security *s
 
 static struct status not_offered(const struct client_security *security)
 {
-    return status_make(451, "4.7.4", "%s does not offer STARTTLS, and the route needs TLS", security->host);
+    return status_make(451, "4.7.4", "%s does not offer STARTTLS, and %s needs TLS", security->wanted.host, security->wanted_by);
 }
 
 /* The server refused STARTTLS: the connection is as good as before, for those who may go on without. */
 static struct status do_without(struct client *c, const struct client_security *security, const struct status *refusal)
 {
+    c->tls_missing = true;
     if (security->plain_after) {
         c->weakened = true;
         return status_ok();
     }
-    return status_make(451, "4.7.4", "%s refused STARTTLS: %d %s", security->host, refusal->code, refusal->text);
+    return status_make(451, "4.7.4", "%s refused STARTTLS: %d %s", security->wanted.host, refusal->code, refusal->text);
 }
 
 /* In the middle of TLS; a server that is busy (421), or slow, is another matter. */
@@ -112,7 +114,8 @@ static struct status protect(struct client *c, const char *me, const struct clie
 
     if (c->has_tls || security->policy == TLS_NONE)
         return status_ok();
-    if ((c->extensions & CLIENT_STARTTLS) == 0)
+    c->tls_missing = (c->extensions & CLIENT_STARTTLS) == 0;
+    if (c->tls_missing)
         return security->policy > TLS_MAY ? not_offered(security) : status_ok();
     dialogue_put(c, "STARTTLS");
     s = dialogue_command(c, "STARTTLS");

@@ -91,7 +91,7 @@ static void send_command(struct attempt *a, bool has_initial)
 
 static struct status failed(const struct attempt *a, const char *why)
 {
-    return status_make(454, "4.7.8", "Login at %s by %s: %s", a->security->host, sasl_mechanism_name(a->mechanism), why);
+    return status_make(454, "4.7.8", "Login at %s by %s: %s", a->security->wanted.host, sasl_mechanism_name(a->mechanism), why);
 }
 
 /* The dialogue stays in step: RFC 4954 section 4, `*` ends an exchange. */
@@ -178,19 +178,20 @@ static struct status converse(struct attempt *a)
 static struct status no_mechanism(const struct client *c, const struct client_security *security)
 {
     if (c->mechanisms == 0)
-        return status_make(454, "4.7.8", "%s offers no login that we know, and the route has one", security->host);
-    return status_make(454, "4.7.8", "%s offers no login for %s", security->host, security->oauth ? "an OAuth token" : "a password");
+        return status_make(454, "4.7.8", "%s offers no login that we know, and the route has one", security->wanted.host);
+    return status_make(454, "4.7.8", "%s offers no login for %s", security->wanted.host, security->oauth ? "an OAuth token" : "a password");
 }
 
 struct status client_login(struct client *c, const struct client_security *security)
 {
     struct attempt a = {.client = c, .security = security};
     bool has_binding = c->has_tls && tls_binding(c->stream.tls, a.binding);
-    struct sasl_login login = {.login = security->login, .secret = security->secret, .host = security->host, .port = c->stream.peer.port};
+    struct sasl_login login = {.login = security->login, .secret = security->secret, .host = security->wanted.host,
+                               .port = c->stream.peer.port};
     struct status s;
 
     if (!c->has_tls)
-        return status_make(454, "4.7.8", "A login is not sent to %s in plain text", security->host);
+        return status_make(454, "4.7.8", "A login is not sent to %s in plain text", security->wanted.host);
     if (!choose(&a, has_binding))
         return no_mechanism(c, security);
     if (a.mechanism == SASL_SCRAM_SHA_256_PLUS)

@@ -26,11 +26,11 @@ struct tokens {
     size_t count;
 };
 
-struct tokens *tokens_new(const char *db_path, struct secrets *secrets, const char *ca_file)
+struct tokens *tokens_new(const char *db_path, struct secrets *secrets, const char *ca_file, struct dns *dns)
 {
     struct tokens *t = memory_new(sizeof *t);
 
-    t->source = (struct token_source){.db_path = db_path, .secrets = secrets, .ca_file = ca_file};
+    t->source = (struct token_source){.db_path = db_path, .secrets = secrets, .ca_file = ca_file, .dns = dns};
     lock_init(&t->lock);
     signal_init(&t->changed);
     return t;

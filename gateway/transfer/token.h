@@ -16,14 +16,15 @@
 
 #include "base/status.h"
 #include "directory/secrets.h"
+#include "net/dns.h"
 #include "transfer/token_state.h"
 
 enum { TOKEN_TIMEOUT_MS = 30000, TOKEN_NAMES_MAX = 1000 };
 
 struct tokens;
 
-/* DB_PATH: where oauth_clients is; CA_FILE as http.h has it.  Both are borrowed for good. */
-struct tokens *tokens_new(const char *db_path, struct secrets *secrets, const char *ca_file);
+/* DB_PATH: where oauth_clients is; CA_FILE and DNS as http.h has them.  All are borrowed for good. */
+struct tokens *tokens_new(const char *db_path, struct secrets *secrets, const char *ca_file, struct dns *dns);
 /* Nobody else has it in hand any more. */
 void tokens_free(struct tokens **t);
 

@@ -75,13 +75,16 @@ static void write_form(const struct fetch *f, struct buf *form)
 static struct status ask(struct fetch *f)
 {
     const struct str secrets[TOKEN_SECRETS] = {str_of(f->client.client_secret), f->refresh_token};
+    struct http_request request = {.url = f->client.token_url, .content_type = "application/x-www-form-urlencoded",
+                                   .ca_file = f->source->ca_file, .dns = f->source->dns, .deadline = f->deadline};
     struct http_answer http;
     struct buf form = {0};
     struct status s = status_ok();
 
     *f->answer = (struct token_answer){0};
     write_form(f, &form);
-    http_post_form(f->client.token_url, buf_str(&form), f->source->ca_file, f->deadline, &http);
+    request.content = buf_str(&form);
+    http_ask(&request, &http);
     if (http.code == 0)
         s = problem(f->name, "no answer of its token endpoint: ", http.error);
     else if (!token_answer_read(http.code, buf_str(&http.body), secrets, f->answer))

@@ -10,12 +10,14 @@
 
 #include "base/status.h"
 #include "directory/secrets.h"
+#include "net/dns.h"
 #include "transfer/token_answer.h"
 
 struct token_source {
     const char *db_path;
     struct secrets *secrets;
     const char *ca_file;
+    struct dns *dns;
 };
 
 /* A refresh token that could not be stored, and the stored one that it replaces; both empty: there is none. */

@@ -19,7 +19,7 @@ static void check_said(struct str said, bool flawed)
     fuzz_check(!str_has(said, '\0'));
 }
 
-static const struct client_security plain = {.host = "y.example", .policy = TLS_NONE};
+static const struct client_security plain = {.wanted.host = "y.example", .policy = TLS_NONE};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

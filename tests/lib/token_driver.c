@@ -177,7 +177,7 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     database = argv[1];
     secrets = secrets_new(argv[2]);
-    tokens = tokens_new(database, secrets, argv[3]);
+    tokens = tokens_new(database, secrets, argv[3], NULL);
     while (fgets(line, LINE_SIZE, stdin) != NULL)
         run_line(line);
     tokens_free(&tokens);

@@ -108,7 +108,7 @@ static void prepare(const char *content, size_t count)
                                               .size = (int64_t)strlen(content)};
 }
 
-static const struct client_security plain = {.host = "y.example", .policy = TLS_NONE};
+static const struct client_security plain = {.wanted.host = "y.example", .policy = TLS_NONE};
 
 static void greeted(struct client *c)
 {
@@ -189,6 +189,42 @@ static void unfriendly_greetings_end_it(void)
             printf("#   row %zu: %d %s\n", i, s.code, s.text);
         finish(&c);
         check((strstr(buf_text(&server.heard), "QUIT") == NULL) == table[i].broken);
+    }
+}
+
+static void a_server_without_tls_is_known_as_such(void)
+{
+    static const char with[] = "250-y.example\r\n250 STARTTLS\r\n", without[] = "250 y.example\r\n";
+    static const struct {
+        enum tls_policy policy;
+        bool plain_after;
+        const char *hello, *answer; /* to STARTTLS */
+        bool good, missing, weakened;
+    } table[] = {
+        {TLS_NONE, false, with, NULL, true, false, false},
+        {TLS_NONE, false, without, NULL, true, false, false},
+        {TLS_MAY, true, without, NULL, true, true, false},
+        {TLS_ENCRYPT, false, without, NULL, false, true, false},
+        {TLS_VERIFY, false, without, NULL, false, true, false},
+        {TLS_DANE, false, without, NULL, false, true, false},
+        {TLS_MAY, true, with, "454 4.7.0 not now\r\n", true, true, true},
+        {TLS_MAY, false, with, "454 4.7.0 not now\r\n", false, true, false},
+        {TLS_DANE, false, with, "502 5.5.1 no\r\n", false, true, false},
+        {TLS_DANE, false, with, "421 busy\r\n", false, false, false},
+    };
+
+    for (size_t i = 0; i < TEST_COUNT(table); i++) {
+        const struct step steps[] = {{"", "220 y.example ESMTP\r\n"}, {"EHLO me.example\r\n", table[i].hello}, {"STARTTLS\r\n", table[i].answer}};
+        const struct client_security security = {.wanted.host = "y.example", .policy = table[i].policy, .plain_after = table[i].plain_after};
+        struct client c;
+        struct status s;
+
+        start(&c, steps, table[i].answer != NULL ? 3 : 2, false);
+        s = client_greet(&c, "me.example", &security);
+        if (check(status_is_ok(&s) == table[i].good) + check(c.tls_missing == table[i].missing) + check(c.weakened == table[i].weakened)
+                + check(table[i].good || s.code / 100 == 4) + check_number(c.tls_trouble, TLS_TROUBLE_NONE) < 5)
+            printf("#   row %zu: %d %s\n", i, s.code, s.text);
+        finish(&c);
     }
 }
 
@@ -655,6 +691,7 @@ static const struct test_case cases[] = {
     TEST_CASE(extensions_are_learned),
     TEST_CASE(helo_is_for_those_who_know_no_ehlo),
     TEST_CASE(unfriendly_greetings_end_it),
+    TEST_CASE(a_server_without_tls_is_known_as_such),
     TEST_CASE(a_silent_server_is_left),
     TEST_CASE(a_server_that_wants_more_first_refuses_no_mail),
     TEST_CASE(nor_at_the_end_of_the_content),
