@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/stop.h"
 #include "message/id.h"
 
 #include <string.h>
@@ -21,6 +22,20 @@ static void note_connection(struct delivery *d, const struct connection *c)
 {
     memcpy(d->host, c->name, sizeof d->host);
     memcpy(d->tls, c->tls, sizeof d->tls);
+}
+
+/* Neither taken nor refused for good, and not to be sent as a transaction of its own. */
+static bool is_open(const struct delivery *d)
+{
+    return (d->status.code == 0 || status_is_temporary(&d->status)) && !d->left_over;
+}
+
+static bool has_open(const struct job *job)
+{
+    for (const struct delivery *d = job->deliveries; d != NULL; d = d->next)
+        if (is_open(d))
+            return true;
+    return false;
 }
 
 static void settle_all(struct job *job, const struct status *status, const struct connection *c)
@@ -80,10 +95,11 @@ static void send_job(struct connection *connection, struct job *job, struct body
                                .body = claimed->has_content ? NULL : body,
                                .size = claimed->size};
 
-    for (struct delivery *d = job->deliveries; d != NULL; d = d->next) {
-        recipients[m.count].recipient = &d->recipient;
-        recipients[m.count++].owner = d;
-    }
+    for (struct delivery *d = job->deliveries; d != NULL; d = d->next)
+        if (is_open(d)) {
+            recipients[m.count].recipient = &d->recipient;
+            recipients[m.count++].owner = d;
+        }
     note_eight_bit(connection, &claimed->envelope);
     client_send(&connection->client, &m);
     take_outcomes(&m, connection);
@@ -105,24 +121,61 @@ static bool send_over(struct connection *c, struct job *job, struct body *body)
     return !c->client.unwelcome;
 }
 
+/* RFC 5321 section 5.1: the other hosts of an MX are tried until one takes the mail.  A host that may have taken it is the last. */
+static bool goes_on(const struct connection *c, const struct job *job, const struct tried *tried)
+{
+    return c->is_mx && !c->client.uncertain && tried->count < CONNECTION_SESSIONS_MOST - 1 && !stop_seen() && has_open(job);
+}
+
+/* A connection that was kept was opened for another job, whose candidates may have stood in another order. */
+static size_t candidate_of(const struct connection *c, const struct route_plan *plan)
+{
+    size_t i = 0;
+
+    while (i < plan->count && strcmp(plan->hops[i].key, c->key) != 0)
+        i++;
+    return i;
+}
+
+/* The recipients that a host would not take now go to the next one; what a host has said of them stays where there is no other. */
+static void try_others(const struct attempt_context *context, struct connection *c, struct job *job, struct body *body, struct tried *tried)
+{
+    const size_t candidate = candidate_of(c, &job->plan);
+    struct status unused;
+
+    while (goes_on(c, job, tried)) {
+        memcpy(tried->hosts[tried->count++], c->host, sizeof c->host);
+        connection_close(c);
+        if (candidate == job->plan.count || !connection_open(c, context, &job->plan, candidate, candidate + 1, tried, flushed_at(job), &unused))
+            return;
+        send_job(c, job, body);
+    }
+}
+
 void attempt_run(const struct attempt_context *context, struct connection *connection, struct job *job, struct body *body)
 {
+    const size_t count = job->plan.count;
+    struct tried tried = {.count = 0};
     struct status status;
 
     if (is_usable(context, connection, job)) {
-        if (send_over(connection, job, body) && (!connection->client.broken || connection->client.answered))
+        if (send_over(connection, job, body) && (!connection->client.broken || connection->client.answered)) {
+            try_others(context, connection, job, body, &tried);
             return;
+        }
         /* It was closed while it lay idle, or its login is over: nothing was taken, so the message goes again over a fresh one. */
     }
     connection_close(connection);
-    for (size_t first = 0; first < job->plan.count; first = connection->candidate + 1) {
-        if (!connection_open(connection, context, &job->plan, first, flushed_at(job), &status)) {
+    for (size_t first = 0; first < count; first = connection->candidate + 1) {
+        if (!connection_open(connection, context, &job->plan, first, count, &tried, flushed_at(job), &status)) {
             if (first == 0)
                 settle_all(job, &status, connection);
             return;
         }
-        if (send_over(connection, job, body))
+        if (send_over(connection, job, body)) {
+            try_others(context, connection, job, body, &tried);
             return;
+        }
         connection_close(connection);
     }
 }

@@ -3,7 +3,8 @@
  *
  * A worker keeps its connection between jobs of the same next hop.  What hands over to the next candidate says connection.h; a connection
  * that the server had closed while it lay idle is opened anew; so is one whose server suddenly wants TLS or a login, and then the next
- * candidate's turn comes; any other answer to the mail itself hands over to nobody.  attempt_run leaves a status, the host and its TLS with
+ * candidate's turn comes.  Recipients that one host of an MX would not take now go to the next host, three of them at most, unless the first
+ * may have taken the mail; any other answer to the mail itself hands over to nobody.  attempt_run leaves a status, the host and its TLS with
  * every delivery, and blocks for the network under the configuration's timeouts.
  */
 #ifndef DELIVERD_ATTEMPT_H

@@ -3,25 +3,29 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "net/resolve.h"
+#include "deliverd/tls_count.h"
 
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
-/* How many connections one attempt may try to open. */
-enum { CONNECTS_MOST = 20 };
+/* How long mail goes over a connection before the DNS is asked again. */
+enum { WAY_MS = 300000 };
 
 struct search {
     const struct attempt_context *context;
     struct connection *connection;
     const struct hop *hop;
+    struct way way;             /* to the hop */
+    const struct way_host *host; /* of the way */
     struct security security;
+    struct arena *arena;
     bool is_second; /* the candidates before have failed */
     int64_t flushed;
     struct status status; /* of the last address tried */
-    int connects;
+    struct tried *tried;
+    int64_t reserve; /* connects that are kept for candidates and hosts behind this one */
     bool hop_is_over; /* its other addresses would say the same */
 };
 
@@ -46,12 +50,12 @@ static void name_host(struct search *s, const struct address *address)
     char text[ADDRESS_TEXT_SIZE];
 
     address_text(address, text);
-    snprintf(s->connection->name, CLAIM_HOST_SIZE, "%.200s[%s]:%d", s->hop->host, text, s->hop->port);
+    snprintf(s->connection->name, CLAIM_HOST_SIZE, "%.200s[%s]:%d", s->host->name, text, s->hop->port);
 }
 
 static void name_tls(struct connection *c)
 {
-    static const char *const peers[] = {[TLS_PEER_NONE] = "no certificate", [TLS_PEER_UNVERIFIED] = "unverified", [TLS_PEER_VERIFIED] = "verified"};
+    static const char *const peers[] = {[TLS_PEER_NONE] = "no certificate", [TLS_PEER_UNVERIFIED] = "unverified", [TLS_PEER_VERIFIED] = "verified", [TLS_PEER_DANE] = "dane"};
     const struct tls_info *info = &c->client.tls_info;
 
     if (c->client.has_tls)
@@ -107,7 +111,7 @@ static bool connect_and_greet(struct search *s, struct host *host)
     struct connection *c = s->connection;
     struct stream stream;
 
-    s->connects++;
+    s->tried->connects++;
     c->client = (struct client){0};
     if (!stream_connect(&stream, host->address, host->local, clock_now() + conf->deliverd_connect_timeout)) {
         s->status = status_make(451, "4.4.1", "Cannot connect to %s: %s", c->name, stream_fault_text(&stream));
@@ -118,6 +122,8 @@ static bool connect_and_greet(struct search *s, struct host *host)
     client_init(&c->client, &stream, conf->deliverd_remote_timeout);
     s->status = client_greet(&c->client, conf->me, &s->security.client);
     name_tls(c);
+    if (!s->security.client.weakened)
+        tls_count_session(s->context->results, &s->way, s->host, &c->client);
     if (status_is_ok(&s->status) && s->security.client.login.length > 0)
         s->status = log_in(s);
     if (status_is_ok(&s->status))
@@ -140,33 +146,45 @@ static void log_fall_back(const struct search *s)
     log_end(&l);
 }
 
+static int64_t expiry(const struct search *s)
+{
+    bool is_second = s->is_second || s->host->preference > s->way.hosts[0].preference;
+    int64_t fallback = is_second ? clock_now() + s->context->conf->deliverd_dead_host_time : CLOCK_NEVER;
+
+    return s->hop->is_mx || s->host->protection.heeds ? clock_earlier(fallback, clock_now() + WAY_MS) : fallback;
+}
+
 /* Ready for mail, or the reason why not in search->status. */
 static bool open_address(struct search *s, const struct address *address, const struct address *local)
 {
     struct host host = {.address = address, .local = local};
     struct connection *c = s->connection;
-    struct security *security = &s->security;
     bool ok;
 
     name_host(s, address);
     if (hosts_is_dead(s->context->hosts, &host, s->flushed, &s->status))
         return false;
+    security_protect(&s->security, &s->host->protection);
     ok = connect_and_greet(s, &host);
-    if (!ok && c->client.tls_failed && security->may_fall_back) {
-        struct security before = *security;
-
+    if (!ok && c->client.tls_failed && s->host->protection.may_fall_back) {
         log_fall_back(s);
-        security_fall_back(security);
+        security_fall_back(&s->security);
         ok = connect_and_greet(s, &host);
-        *security = before;
     }
     if (!ok)
         return false;
     hosts_mark_alive(s->context->hosts, &host);
     c->open = true;
     c->key = memory_string(s->hop->key);
-    c->expires = s->is_second ? clock_now() + s->context->conf->deliverd_dead_host_time : CLOCK_NEVER;
+    c->is_mx = s->way.is_mx;
+    str_copy(str_of(s->host->name), c->host, sizeof c->host);
+    c->expires = expiry(s);
     return true;
+}
+
+static bool has_connects_left(const struct search *s)
+{
+    return s->tried->connects + s->reserve < s->context->conf->deliverd_address_limit;
 }
 
 /* The source addresses for one connection: in order, or starting where this turn starts. */
@@ -180,7 +198,7 @@ static bool open_from_any(struct search *s, const struct address *address)
     for (size_t i = 0; i < local->count && !s->hop_is_over; i++) {
         const struct address *source = &local->items[(start + i) % local->count];
 
-        if (s->connects >= CONNECTS_MOST)
+        if (!has_connects_left(s))
             return false;
         if (!address_is_any(source) && source->family != address->family)
             continue;
@@ -189,37 +207,88 @@ static bool open_from_any(struct search *s, const struct address *address)
             return true;
     }
     if (!tried)
-        s->status = status_make(451, "4.4.4", "No source address of the family of %s", s->hop->host);
+        s->status = status_make(451, "4.4.4", "No source address of the family of %s", s->host->name);
     return false;
 }
 
-static bool open_addresses(struct search *s)
+static bool open_host(struct search *s, const struct way_host *host)
 {
-    struct address addresses[RESOLVE_MOST];
-    size_t count = 0;
-
-    s->status = resolve(s->hop->host, s->hop->port, addresses, &count);
-    for (size_t i = 0; i < count && !s->hop_is_over; i++)
-        if (open_from_any(s, &addresses[i]))
+    s->host = host;
+    s->connection->tls[0] = '\0';
+    snprintf(s->connection->name, CLAIM_HOST_SIZE, "%.200s:%d", host->name, s->hop->port);
+    s->status = host->status;
+    if (!status_is_ok(&s->status)) {
+        tls_count_host(s->context->results, &s->way, host);
+        return false;
+    }
+    for (size_t i = 0; i < host->found.count && !s->hop_is_over && has_connects_left(s); i++)
+        if (open_from_any(s, &host->found.addresses[i]))
             return true;
     return false;
 }
 
+static bool was_tried(const struct search *s, const struct way_host *host)
+{
+    for (size_t i = 0; s->way.is_mx && i < s->tried->count; i++)
+        if (strcmp(s->tried->hosts[i], host->name) == 0)
+            return true;
+    return false;
+}
+
+/* Many dead addresses of the first host must not use up what the others need: one connect is kept for each, as long as half are left. */
+static void keep_some(struct search *s, size_t behind)
+{
+    int64_t half = (s->context->conf->deliverd_address_limit - s->tried->connects) / 2;
+
+    s->reserve = clock_earlier((int64_t)behind, half);
+}
+
+/* The hosts of the way in order; one that is us may end it.  BEHIND: candidates that follow this hop. */
+static bool open_hosts(struct search *s, size_t behind)
+{
+    struct way *way = &s->way;
+
+    for (size_t i = 0; i < way->count && !s->hop_is_over; i++) {
+        way_look(way, i, &s->context->ways, s->arena);
+        if (i >= way->count || was_tried(s, &way->hosts[i]))
+            continue;
+        keep_some(s, behind + way->count - 1 - i);
+        if (!has_connects_left(s))
+            break;
+        if (open_host(s, &way->hosts[i]))
+            return true;
+    }
+    if (way->count == 0)
+        s->status = way->status;
+    return false;
+}
+
+static bool open_way(struct search *s, size_t behind)
+{
+    bool ok;
+
+    way_find(&s->way, &s->context->ways, s->hop, s->arena);
+    s->status = s->way.status;
+    ok = status_is_ok(&s->status) && open_hosts(s, behind);
+    tls_count_way(s->context->results, &s->way);
+    return ok;
+}
+
 /* With the password or the token at hand, which may have to be fetched. */
-static bool open_prepared(struct search *s)
+static bool open_prepared(struct search *s, size_t behind)
 {
     bool ok = false;
 
-    s->status = security_prepare(&s->security, &s->context->means, s->context->conf, s->hop, s->flushed);
+    s->status = security_open(&s->security, &s->context->means, s->hop, s->flushed);
     if (status_is_ok(&s->status))
-        ok = open_addresses(s);
+        ok = open_way(s, behind);
     if (!ok && s->connection->client.login_refused && s->security.client.oauth)
         tokens_refuse(s->context->means.tokens, s->hop->oauth, s->security.client.secret);
     security_done(&s->security);
     return ok;
 }
 
-static bool open_hop(struct search *s, const struct hop *hop)
+static bool open_hop(struct search *s, const struct hop *hop, size_t behind)
 {
     s->hop = hop;
     s->hop_is_over = false;
@@ -228,20 +297,31 @@ static bool open_hop(struct search *s, const struct hop *hop)
     snprintf(s->connection->name, CLAIM_HOST_SIZE, "%.200s:%d", hop->host, hop->port);
     if (hop->login != NULL && hop_logins_have_failed(s->context->logins, str_of(hop->key), s->flushed, &s->status))
         return false;
-    return open_prepared(s);
+    return open_prepared(s, behind);
 }
 
-bool connection_open(struct connection *c, const struct attempt_context *context, const struct route_plan *plan, size_t first, int64_t flushed,
-                     struct status *status)
+/* A destination that will never take mail is no better by another way: a null MX, a domain that does not exist (RFC 7505 section 4.1). */
+static bool is_final(const struct search *s)
 {
-    struct search s = {.context = context, .connection = c, .flushed = flushed};
-    bool ok = false;
+    return s->hop->is_mx && status_is_permanent(&s->status);
+}
 
-    for (size_t i = first; i < plan->count && s.connects < CONNECTS_MOST && !ok; i++) {
-        s.is_second = i > 0;
+bool connection_open(struct connection *c, const struct attempt_context *context, const struct route_plan *plan, size_t first, size_t end,
+                     struct tried *tried, int64_t flushed, struct status *status)
+{
+    struct arena arena;
+    struct search s = {.context = context, .connection = c, .tried = tried, .flushed = flushed, .arena = &arena};
+    bool ok = false, over = false;
+
+    arena_init(&arena);
+    for (size_t i = first; i < end && has_connects_left(&s) && !ok && !over; i++) {
+        s.is_second = i > 0 || tried->count > 0;
         c->candidate = i;
-        ok = open_hop(&s, &plan->hops[i]);
+        ok = open_hop(&s, &plan->hops[i], end - 1 - i);
+        over = !ok && is_final(&s);
+        s.reserve = 0;
     }
     *status = s.status;
+    arena_done(&arena);
     return ok;
 }

@@ -1,10 +1,10 @@
 /*
  * connection - an open, greeted, protected and logged-in connection to a next hop, and the search for one.
  *
- * connection_open tries the candidates of a plan in order, each with all its addresses and source addresses, until one is ready for mail:
- * no connection, a greeting other than 2xx, TLS that is not what the route wants, and a login that fails hand over to the next.  A login
- * that failed is not tried at the other addresses of its host, and not again for a while (hop_logins.h).  It blocks for the network under
- * the configuration's timeouts.
+ * connection_open tries the candidates of a plan in order, each with all its hosts, their addresses and our source addresses, until one is
+ * ready for mail: no address, no connection, a greeting other than 2xx, TLS that is not what is wanted, and a login that fails hand over to
+ * the next.  A login that failed is not tried at the other addresses of its host, and not again for a while (hop_logins.h).  How TLS with a
+ * destination went is counted for its report.  It blocks for the DNS and the network under the configuration's timeouts.
  */
 #ifndef DELIVERD_CONNECTION_H
 #define DELIVERD_CONNECTION_H
@@ -14,6 +14,8 @@
 #include "deliverd/job.h"
 #include "deliverd/hop_logins.h"
 #include "deliverd/security.h"
+#include "report/tls_results.h"
+#include "route/way.h"
 #include "transfer/client.h"
 
 struct attempt_context {
@@ -22,22 +24,35 @@ struct attempt_context {
     struct hosts *hosts;
     struct hop_logins *logins;
     struct security_means means;
+    struct way_means ways;
+    struct tls_results *results; /* NULL: TMAIL_TLSRPT is false */
 };
+
+enum { CONNECTION_SESSIONS_MOST = 3 }; /* with hosts of one MX in an attempt */
 
 struct connection {
     bool open;
     struct client client;
     char name[CLAIM_HOST_SIZE]; /* HOST[ADDRESS]:PORT */
+    char host[DNS_NAME_SIZE];   /* which of the hop's hosts; it is one of several where the hop is an MX */
+    bool is_mx;
     char tls[CLAIM_TLS_SIZE];   /* as struct delivery has it */
     char *key;                  /* of the hop it belongs to */
     size_t candidate;           /* its place in the plan that it was opened for */
-    int64_t expires;            /* clock_now; a fallback is not kept for ever */
+    int64_t expires;            /* clock_now; neither a fallback nor what the DNS said is good for ever */
 };
 
-/* Opens C, which is closed, for PLAN, from its candidate FIRST on.  FLUSHED: clock_wall when an administrator asked for this attempt, 0:
- * never.  False: *STATUS says why the last candidate failed, C->name which one that was. */
-bool connection_open(struct connection *c, const struct attempt_context *context, const struct route_plan *plan, size_t first, int64_t flushed,
-                     struct status *status);
+/* What an attempt has behind it. */
+struct tried {
+    char hosts[CONNECTION_SESSIONS_MOST][DNS_NAME_SIZE]; /* MX hosts that would not take the mail now: they are passed over */
+    size_t count;
+    int connects; /* that were tried */
+};
+
+/* Opens C, which is closed, for PLAN, from its candidate FIRST to, but without, END.  FLUSHED: clock_wall when an administrator asked for
+ * this attempt, 0: never.  False: *STATUS says why the last candidate failed, C->name which one that was. */
+bool connection_open(struct connection *c, const struct attempt_context *context, const struct route_plan *plan, size_t first, size_t end,
+                     struct tried *tried, int64_t flushed, struct status *status);
 void connection_close(struct connection *c);
 /* C is open, and belongs to one of the candidates of PLAN. */
 bool connection_serves(const struct connection *c, const struct route_plan *plan);

@@ -3,9 +3,11 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/stop.h"
+#include "conf/dns_settings.h"
 #include "deliverd/scheduler.h"
 #include "directory/route_secret.h"
 #include "net/http.h"
+#include "report/tls_reporter.h"
 
 #include <stdio.h>
 
@@ -17,6 +19,27 @@ struct deliverer {
     struct scheduler *scheduler;
 };
 
+/* What it takes to find a host, and what is published about it. */
+static bool open_ways(struct deliverer *d, const struct conf *conf, char *error, size_t size)
+{
+    const struct dns_settings settings = conf_dns_settings(conf);
+    struct way_means *ways = &d->context.ways;
+    struct buf unused = {0};
+
+    ways->conf = conf;
+    if (conf->smtpd_launch)
+        (void)listeners_parse(&ways->listeners, str_of(conf->smtpd_dsns), &d->arena, &unused);
+    buf_done(&unused);
+    ways->dns = dns_open(&settings, error, size);
+    if (ways->dns == NULL)
+        return false;
+    if (conf->mta_sts)
+        ways->sts = sts_new(conf->db_path, ways->dns, conf->dns_timeout, conf->tls_ca_file, false);
+    if (conf->tlsrpt)
+        d->context.results = tls_results_new(conf->db_path);
+    return true;
+}
+
 /* What connections need for TLS and logins. */
 static bool open_means(struct deliverer *d, const struct conf *conf, char *error, size_t size)
 {
@@ -24,7 +47,7 @@ static bool open_means(struct deliverer *d, const struct conf *conf, char *error
 
     means->tls = tls_client_new(conf->tls_min_version, conf->tls_ca_file, error, size);
     means->secrets = secrets_new(conf->secret_key_path);
-    means->tokens = tokens_new(conf->db_path, means->secrets, conf->tls_ca_file);
+    means->tokens = tokens_new(conf->db_path, means->secrets, conf->tls_ca_file, d->context.ways.dns);
     if (!http_start())
         snprintf(error, size, "libcurl cannot be started");
     else if (means->tls != NULL)
@@ -51,7 +74,7 @@ static bool open_all(struct deliverer *d, const struct conf *conf, char *error, 
 {
     d->context.conf = conf;
     if (!local_ips_parse(&d->context.local, str_of(conf->deliverd_local_ips), &d->arena, error, size) ||
-        !directory_open_sql(&d->directory, conf->db_path, error, size) || !open_means(d, conf, error, size))
+        !directory_open_sql(&d->directory, conf->db_path, error, size) || !open_ways(d, conf, error, size) || !open_means(d, conf, error, size))
         return false;
     seal_passwords(conf, d->context.means.secrets);
     d->context.hosts = hosts_new(conf->deliverd_dead_host_time);
@@ -66,6 +89,7 @@ int deliverd_run(const struct conf *conf)
 {
     /* Never freed: workers that outlive the grace of a stop look at it until the process is gone. */
     struct deliverer *d = memory_new(sizeof *d);
+    struct tls_reporter *reporter;
     char error[1024] = "";
 
     if (!open_all(d, conf, error, sizeof error)) {
@@ -74,6 +98,10 @@ int deliverd_run(const struct conf *conf)
         return 1;
     }
     stop_ready();
+    reporter = tls_reporter_start(conf, d->context.ways.dns);
     scheduler_run(d->scheduler);
+    if (d->context.results != NULL)
+        tls_results_flush(d->context.results);
+    tls_reporter_wait(reporter);
     return 0;
 }

@@ -2,21 +2,6 @@
 
 #include "base/crypto.h"
 
-enum { SUBMISSIONS_PORT = 465 };
-
-static struct tls_rule rule_of(const struct conf *conf, const struct hop *hop)
-{
-    struct tls_rule rule = hop->has_tls_rule ? hop->tls_rule : (struct tls_rule){conf->deliverd_remote_tls, false};
-
-    if (hop->login != NULL && !hop->has_tls_rule)
-        rule.policy = TLS_VERIFY;
-    if (hop->login != NULL && rule.policy < TLS_ENCRYPT)
-        rule.policy = TLS_ENCRYPT;
-    if (hop->port == SUBMISSIONS_PORT && rule.policy != TLS_NONE)
-        rule.from_first_byte = true;
-    return rule;
-}
-
 static struct status open_password(struct security *s, struct secrets *secrets, const struct hop *hop)
 {
     char error[SECRETS_ERROR_SIZE];
@@ -29,29 +14,17 @@ static struct status open_password(struct security *s, struct secrets *secrets, 
     return ok ? status_ok() : status_make(454, "4.7.0", "The password of route %lld cannot be opened: %s", (long long)hop->route, error);
 }
 
-struct status security_prepare(struct security *s, const struct security_means *means, const struct conf *conf, const struct hop *hop,
-                               int64_t flushed)
+struct status security_open(struct security *s, const struct security_means *means, const struct hop *hop, int64_t flushed)
 {
-    struct tls_rule rule = rule_of(conf, hop);
     struct status status = status_ok();
 
     *s = (struct security){0};
-    s->may_fall_back = rule.policy == TLS_MAY && !rule.from_first_byte && conf->deliverd_remote_tls_fallback;
-    s->client = (struct client_security){
-        .tls = means->tls,
-        .host = hop->host,
-        .policy = rule.policy,
-        .from_first_byte = rule.from_first_byte,
-        .verify = rule.policy == TLS_VERIFY || (rule.policy == TLS_MAY && !conf->deliverd_remote_tls_skipverify),
-        .plain_after = s->may_fall_back,
-        .login = str_of(hop->login),
-        .oauth = hop->oauth != NULL,
-    };
     if (hop->oauth != NULL)
         status = tokens_get(means->tokens, hop->oauth, flushed, &s->secret);
     else if (hop->login != NULL)
         status = open_password(s, means->secrets, hop);
-    s->client.secret = buf_str(&s->secret);
+    s->client = (struct client_security){
+        .tls = means->tls, .login = str_of(hop->login), .secret = buf_str(&s->secret), .oauth = hop->oauth != NULL};
     return status;
 }
 
@@ -60,10 +33,31 @@ void security_done(struct security *s)
     crypto_wipe_buf(&s->secret);
 }
 
+static const char *who(enum protection_origin origin)
+{
+    static const char *const names[] = {[PROTECTION_CONFIGURATION] = "TMAIL_DELIVERD_REMOTE_TLS",
+                                        [PROTECTION_ROUTE] = "the route",
+                                        [PROTECTION_LOGIN] = "the login of the route",
+                                        [PROTECTION_DANE] = "its TLSA record (DANE)",
+                                        [PROTECTION_STS] = "the MTA-STS policy of the domain"};
+
+    return names[origin];
+}
+
+void security_protect(struct security *s, const struct protection *p)
+{
+    s->client.wanted_by = who(p->origin);
+    s->client.wanted = p->wanted;
+    s->client.policy = p->policy;
+    s->client.from_first_byte = p->from_first_byte;
+    s->client.plain_after = p->may_fall_back;
+    s->client.weakened = false;
+}
+
 void security_fall_back(struct security *s)
 {
     s->client.policy = TLS_NONE;
-    s->client.verify = false;
+    s->client.wanted.proof = TLS_PROOF_ANY;
     s->client.weakened = true;
-    s->may_fall_back = false;
+    s->client.plain_after = false;
 }
