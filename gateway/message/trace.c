@@ -66,19 +66,38 @@ static void add_comment(struct field *f, struct str text)
     add_word(f, (struct str){word, length});
 }
 
-static void add_client(struct field *f, struct str helo, const struct address *client)
+/* A domain or an address literal that may stand in a field as it is. */
+static bool is_host(struct str text)
 {
-    char host[DOMAIN_SIZE], literal[ADDRESS_TEXT_SIZE];
+    char host[DOMAIN_SIZE];
 
-    address_literal(client, literal);
+    return text.length > 0 && str_is_ascii(text) && domain_normalize(text, host);
+}
+
+/* TCP-info of RFC 5321 section 4.4. */
+static void add_tcp_info(struct field *f, const char *name, const char *literal)
+{
+    if (is_host(str_of(name)) && name[0] != '[') {
+        add_printed(f, "(%s", name);
+        add_printed(f, "%s)", literal);
+    } else {
+        add_printed(f, "(%s)", literal);
+    }
+}
+
+static void add_client(struct field *f, struct str helo, const struct trace *trace)
+{
+    char literal[ADDRESS_TEXT_SIZE];
+
+    address_literal(trace->client, literal);
     add_words(f, "Received: from");
-    if (helo.length > 0 && domain_normalize(helo, host) && str_is_ascii(helo)) {
+    if (is_host(helo)) {
         add_word(f, helo);
     } else {
         add_words(f, literal);
         add_comment(f, helo.length > 0 ? helo : STR("no-HELO"));
     }
-    add_printed(f, "(%s)", literal);
+    add_tcp_info(f, trace->client_name, literal);
 }
 
 void trace_received(struct buf *to, const struct envelope *e, const struct trace *trace)
@@ -88,7 +107,7 @@ void trace_received(struct buf *to, const struct envelope *e, const struct trace
 
     queue_id_text(e->id, id);
     clock_date(e->arrived, date);
-    add_client(&f, e->helo, trace->client);
+    add_client(&f, e->helo, trace);
     if (trace->tls[0] != '\0') {
         fold(&f);
         buf_add_byte(to, '(');

@@ -399,6 +399,8 @@ static void log_connect(struct session *s)
     log_begin(&l, LOG_LEVEL_INFO, "connect");
     log_text(&l, "session", s->id);
     log_text(&l, "client", s->client);
+    if (s->client_name[0] != '\0')
+        log_text(&l, "name", s->client_name);
     log_number(&l, "port", s->stream.peer.port);
     log_text(&l, "listener", listener);
     if (s->listener->tls)
@@ -434,6 +436,7 @@ void session_run(const struct smtpd *smtpd, const struct listener_spec *listener
     stream_init(&s.stream, fd, peer);
     address_text(peer, s.client);
     session_id_new(s.id);
+    session_find_name(&s);
     log_connect(&s);
     if (!listener->tls || session_start_tls(&s))
         converse(&s);

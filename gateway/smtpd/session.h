@@ -13,6 +13,7 @@
 #include "directory/directory.h"
 #include "directory/names.h"
 #include "message/id.h"
+#include "net/dns.h"
 #include "net/stream.h"
 #include "net/tls.h"
 #include "queue/commit.h"
@@ -27,6 +28,7 @@ struct smtpd {
     const struct conf *conf;
     const struct directory *directory;
     struct committer *committer;
+    struct dns *dns; /* NULL: the DNS is not asked */
     struct tls_server *tls;
     _Atomic bool has_certificates; /* STARTTLS can be offered */
     struct judge *judge;
@@ -43,6 +45,7 @@ struct session {
     size_t binding_length; /* 0: there is none */
     char id[SESSION_ID_SIZE];
     char client[ADDRESS_TEXT_SIZE];
+    char client_name[DNS_NAME_SIZE]; /* verified by the DNS; "": none */
     char helo[DOMAIN_SIZE]; /* as the client said it; "" before HELO */
     bool greeted;           /* HELO or EHLO was accepted */
     bool extended;          /* EHLO */
@@ -53,6 +56,8 @@ struct session {
     int64_t errors, unknown_recipients, messages;
     bool follows_refusal; /* MAIL or a chunk was refused: what was pipelined behind it is on its way */
     struct transaction *transaction; /* NULL: none */
+    char asked[DOMAIN_SIZE]; /* the last sender domain that the DNS was asked about; "": none yet */
+    bool asked_is_null;      /* and it takes no mail */
     const char *ended;      /* why the session is over; NULL while it is not */
 };
 
@@ -74,6 +79,10 @@ bool session_start_tls(struct session *s);
 bool session_offers_tls(const struct session *s);
 /* "verified", "not verified" or "none". */
 const char *session_client_certificate(const struct session *s);
+/* Waits for the DNS, for TMAIL_SMTPD_DNS_TIMEOUT at most: who the client is. */
+void session_find_name(struct session *s);
+/* Waits likewise: 550 for a SENDER whose domain says that it takes no mail. */
+struct status session_ask_sender(struct session *s, const struct path *sender);
 void session_end(struct session *s, const char *why);
 void session_end_transaction(struct session *s);
 /* After a fault of the stream: the last words that fit it, and the end. */

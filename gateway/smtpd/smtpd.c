@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/stop.h"
 #include "base/thread.h"
+#include "conf/dns_settings.h"
 #include "conf/listeners.h"
 #include "net/listener.h"
 #include "smtpd/clients.h"
@@ -192,6 +193,21 @@ static bool open_stores(struct receiver *r, char *error, size_t size)
     return r->smtpd.committer != NULL;
 }
 
+/* Without the DNS mail goes on: names are not shown and no sender is refused for want of an answer. */
+static struct dns *open_dns(const struct conf *conf)
+{
+    const struct dns_settings settings = conf_dns_settings(conf);
+    char error[1024];
+    struct dns *dns;
+
+    if (conf->smtpd_dns_timeout == 0)
+        return NULL;
+    dns = dns_open(&settings, error, sizeof error);
+    if (dns == NULL)
+        log_message(LOG_LEVEL_ERROR, "dns", "the DNS is not asked: %s", error);
+    return dns;
+}
+
 static bool read_specs(struct receiver *r, size_t count)
 {
     struct buf errors = {0};
@@ -217,6 +233,7 @@ int smtpd_run(const struct conf *conf, const int *listeners, size_t count)
     }
     if (stop_hear() == STOP_FILE) /* what the parent said before we were there */
         take_certificates(r);
+    r->smtpd.dns = open_dns(conf);
     r->smtpd.judge = judge_new(conf, &r->directory);
     r->smtpd.guard = guard_new(conf->smtpd_auth_max_failures, conf->smtpd_auth_lock_time, conf->smtpd_auth_failure_delay);
     stop_ready();
@@ -228,5 +245,7 @@ int smtpd_run(const struct conf *conf, const int *listeners, size_t count)
     stop_begin();
     if (!clients_wait_empty(r->clients, stop_deadline() + LAST_WORDS_MS))
         log_message(LOG_LEVEL_WARNING, "stopping", "%d sessions cut after their grace", clients_total(r->clients));
+    else if (r->smtpd.dns != NULL)
+        dns_close(&r->smtpd.dns);
     return 0;
 }

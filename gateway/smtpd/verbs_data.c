@@ -28,7 +28,8 @@ static bool may_normalize(const struct session *s)
 static void put_trace(const struct session *s, struct buf *to)
 {
     char protocol[16], tls[sizeof s->tls_info.version + sizeof s->tls_info.cipher + 64] = "";
-    const struct trace trace = {.client = &s->stream.peer, .me = s->smtpd->conf->me, .protocol = protocol, .tls = tls};
+    const struct trace trace = {
+        .client = &s->stream.peer, .client_name = s->client_name, .me = s->smtpd->conf->me, .protocol = protocol, .tls = tls};
 
     name_protocol(s, protocol, sizeof protocol);
     if (s->has_tls)

@@ -128,6 +128,8 @@ void verb_mail(struct session *s, struct str argument)
     }
     if (status_is_ok(&status))
         status = session_check_sender(s, &path, &t->arena);
+    if (status_is_ok(&status))
+        status = session_ask_sender(s, &path);
     if (status_is_ok(&status)) {
         fill_envelope(s, t, &path, &params);
         s->transaction = t;

@@ -1,4 +1,4 @@
-/* What a client says of itself, in the Received field and in the log. */
+/* What a client says of itself, or the DNS of it, in the Received field and in the log. */
 #include "fuzz.h"
 
 #include "base/log.h"
@@ -52,6 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena arena = {0};
     struct envelope e;
     struct address client;
+    struct trace trace = {.client = &client, .me = "mx.example.org", .protocol = "ESMTP", .tls = ""};
     struct buf field = {0};
 
     envelope_init(&e, &arena);
@@ -59,7 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     e.helo = helo;
     if (!address_parse(&client, STR("192.0.2.1")))
         abort();
-    trace_received(&field, &e, &(struct trace){.client = &client, .me = "mx.example.org", .protocol = "ESMTP", .tls = ""});
+    trace.client_name = arena_text(&arena, helo);
+    trace_received(&field, &e, &trace);
     check_field(buf_str(&field));
     check_line(helo);
     buf_done(&field);

@@ -25,7 +25,11 @@ static void make_envelope(struct envelope *e, struct str helo, int recipients)
     }
 }
 
-static const char *write_field_with(struct str helo, const char *client, int recipients, const char *protocol, const char *tls)
+struct written {
+    const char *name, *protocol, *tls;
+};
+
+static const char *write_field_of(struct str helo, const char *client, int recipients, const struct written *w)
 {
     struct envelope e;
     struct address address;
@@ -33,9 +37,21 @@ static const char *write_field_with(struct str helo, const char *client, int rec
     make_envelope(&e, helo, recipients);
     check(address_parse(&address, str_of(client)));
     buf_clear(&field);
-    trace_received(&field, &e, &(struct trace){.client = &address, .me = "mx.example.org", .protocol = protocol, .tls = tls});
+    trace_received(
+        &field, &e,
+        &(struct trace){.client = &address, .client_name = w->name, .me = "mx.example.org", .protocol = w->protocol, .tls = w->tls});
     arena_done(&arena);
     return buf_text(&field);
+}
+
+static const char *write_field_with(struct str helo, const char *client, int recipients, const char *protocol, const char *tls)
+{
+    return write_field_of(helo, client, recipients, &(struct written){"", protocol, tls});
+}
+
+static const char *write_field_named(const char *name, const char *client)
+{
+    return write_field_of(STR("client.example"), client, 1, &(struct written){name, "ESMTP", ""});
 }
 
 static const char *write_field(struct str helo, const char *client, int recipients, const char *protocol)
@@ -104,6 +120,52 @@ static void no_helo_can_leave_its_place(void)
     }
 }
 
+/* TCP-info of RFC 5321 section 4.4: the name stands before the address, in the same brackets. */
+static void a_name_stands_beside_the_address(void)
+{
+    static const struct {
+        const char *name, *client, *expected;
+    } table[] = {
+        {"mail.example", "192.0.2.1", "Received: from client.example (mail.example [192.0.2.1])\r\n\tby "},
+        {"Mail.Example", "192.0.2.1", "Received: from client.example (Mail.Example [192.0.2.1])\r\n\tby "},
+        {"a_b.example", "2001:db8::1", "Received: from client.example (a_b.example [IPv6:2001:db8::1])\r\n\tby "},
+        {"xn--bcher-kva.example", "192.0.2.1", "Received: from client.example (xn--bcher-kva.example [192.0.2.1])\r\n\tby "},
+        {"", "192.0.2.1", "Received: from client.example ([192.0.2.1])\r\n\tby "},
+        /* and in the next line what has no room */
+        {"a-rather-long-name-of-a-host.department.example", "192.0.2.1",
+         "Received: from client.example (a-rather-long-name-of-a-host.department.example\r\n\t[192.0.2.1])\r\n\tby "},
+        {"a-rather-long-name-of-a-host-that-sends-mail.department.example", "192.0.2.1",
+         "Received: from client.example\r\n\t(a-rather-long-name-of-a-host-that-sends-mail.department.example [192.0.2.1])\r\n\tby "},
+    };
+
+    for (size_t i = 0; i < TEST_COUNT(table); i++)
+        if (!check(str_starts(str_of(write_field_named(table[i].name, table[i].client)), str_of(table[i].expected))))
+            printf("#   row %zu: %s\n", i, buf_text(&field));
+}
+
+/* It was read from a zone that anybody may write: what is no host is left out, here too. */
+static void no_name_can_leave_its_place(void)
+{
+    static const char *const names[] = {
+        "a\r\nX: y", "a\nX: y", "a\r\n\tby evil", ")", "a.example)", "(a", "a (b)", "a b", "a;b", "a\\", "\x1b[2J", "\x7f", "\xff",
+        "b\xc3\xbc" "cher.example",
+        "[192.0.2.9]", "[IPv6:::1]", "192.0.2.9])", ".", "a..b", "\"a\"", "<a@b>", "a,b", "a:b", " ", "\t", "*.example", "a%20b", "a/b",
+    };
+
+    for (size_t i = 0; i < TEST_COUNT(names); i++) {
+        write_field_named(names[i], "192.0.2.1");
+        if (!check(is_one_field()) || !check_has(buf_text(&field), "from client.example ([192.0.2.1])\r\n"))
+            printf("#   row %zu: %s\n", i, buf_text(&field));
+    }
+    for (int c = 1; c < 256 && !test_failed(); c++) {
+        const char name[] = {'a', (char)c, 'b', '\0'};
+
+        write_field_named(name, "192.0.2.1");
+        if (!check(is_one_field()))
+            printf("#   octet %d: %s\n", c, buf_text(&field));
+    }
+}
+
 /* RFC 5322 section 2.1.1: no more than 998 octets, whatever a client says. */
 static void no_line_is_longer_than_a_line_may_be(void)
 {
@@ -128,13 +190,14 @@ static void lines_are_folded_between_their_words(void)
 {
     static const struct {
         const char *helo, *me;
-        const char *recipient;
+        const char *recipient, *name;
     } table[] = {
-        {"client.example", "mx.example.org", "user@example.com"},
-        {"a-rather-long-name-of-a-host-that-sends-mail.department.example.com", "mx.example.org", "user@example.com"},
-        {"client.example", "a-rather-long-name-of-a-host-that-takes-mail.department.example.com", "user@example.com"},
-        {"client.example", "mx.example.org", "somebody.with.a.rather.long.name@a.rather.long.domain.example.com"},
-        {"not a host but a text of some forty octets", "mx.example.org", "user@example.com"},
+        {"client.example", "mx.example.org", "user@example.com", ""},
+        {"client.example", "mx.example.org", "user@example.com", "a-rather-long-name-of-a-host-that-sends-mail.department.example.com"},
+        {"a-rather-long-name-of-a-host-that-sends-mail.department.example.com", "mx.example.org", "user@example.com", "client.example"},
+        {"client.example", "a-rather-long-name-of-a-host-that-takes-mail.department.example.com", "user@example.com", ""},
+        {"client.example", "mx.example.org", "somebody.with.a.rather.long.name@a.rather.long.domain.example.com", ""},
+        {"not a host but a text of some forty octets", "mx.example.org", "user@example.com", ""},
     };
 
     for (size_t i = 0; i < TEST_COUNT(table); i++) {
@@ -149,7 +212,9 @@ static void lines_are_folded_between_their_words(void)
         check(envelope_add(&e, &path, &params));
         check(address_parse(&address, STR("2001:db8:1111:2222:3333:4444:5555:6666")));
         buf_clear(&field);
-        trace_received(&field, &e, &(struct trace){.client = &address, .me = table[i].me, .protocol = "ESMTP", .tls = ""});
+        trace_received(
+            &field, &e,
+            &(struct trace){.client = &address, .client_name = table[i].name, .me = table[i].me, .protocol = "ESMTP", .tls = ""});
         arena_done(&arena);
         for (size_t k = 0; k < field.length; k++)
             if (field.data[k] == '\n') {
@@ -173,7 +238,8 @@ static void recipients_stay_in_their_brackets(void)
     check(envelope_add(&e, &path, &params));
     check(address_parse(&address, STR("192.0.2.1")));
     buf_clear(&field);
-    trace_received(&field, &e, &(struct trace){.client = &address, .me = "mx.example.org", .protocol = "ESMTP", .tls = ""});
+    trace_received(&field, &e,
+                   &(struct trace){.client = &address, .client_name = "", .me = "mx.example.org", .protocol = "ESMTP", .tls = ""});
     check_has(buf_text(&field), "for <\"a> ; (b) \\\" x\"@example.com>;");
     arena_done(&arena);
 }
@@ -181,6 +247,8 @@ static void recipients_stay_in_their_brackets(void)
 static const struct test_case cases[] = {
     TEST_CASE(the_form_is_the_documented_one),
     TEST_CASE(no_helo_can_leave_its_place),
+    TEST_CASE(a_name_stands_beside_the_address),
+    TEST_CASE(no_name_can_leave_its_place),
     TEST_CASE(no_line_is_longer_than_a_line_may_be),
     TEST_CASE(lines_are_folded_between_their_words),
     TEST_CASE(recipients_stay_in_their_brackets),
