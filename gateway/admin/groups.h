@@ -17,6 +17,8 @@ extern const struct command_group oauth_group;
 extern const struct command_group user_group;
 extern const struct command_group sender_group;
 extern const struct command_group queue_group;
+extern const struct command_group explain_group;
+extern const struct command_group tlsrpt_group;
 extern const struct command_group smtpd_group;
 
 extern const struct command_group *const command_groups[];

@@ -22,8 +22,8 @@ static const struct option_spec add_options[] = {
     {"remotePasswd", "rpwd", "PASSWORD", "password at the next hop; without this and --oauth it is read from the terminal or standard"
                                      " input"},
     {"oauth", NULL, "NAME", "log in at the next hop with tokens of this OAuth client (tmail oauth add) instead of a password"},
-    {"tls", NULL, "RULE", "none, may, encrypt, verify or smtps, or one of may, encrypt and verify with +smtps behind; without this"
-                          " verify for a route with a login, else TMAIL_DELIVERD_REMOTE_TLS"},
+    {"tls", NULL, "RULE", "none, may, encrypt, verify, dane or smtps, or one of those but none with +smtps behind; without this verify for"
+                          " a route with a login, else TMAIL_DELIVERD_REMOTE_TLS and what the next hop publishes (DANE, MTA-STS)"},
     CHANGE_OPTION_CREATE,
     {0},
 };

@@ -1,0 +1,160 @@
+#include "admin/change.h"
+#include "admin/explain_print.h"
+#include "admin/groups.h"
+#include "base/clock.h"
+#include "conf/dns_settings.h"
+#include "directory/names.h"
+#include "message/envelope.h"
+#include "net/http.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* All that a question needs and an answer points into. */
+struct question {
+    struct arena arena;
+    struct directory directory;
+    struct way_means means;
+    struct envelope envelope;
+    struct path from, to;
+    struct route_plan plan;
+};
+
+static bool read_from(struct path *path, const char *text, struct arena *arena)
+{
+    *path = (struct path){0};
+    return text[0] == '\0' || strcmp(text, "<>") == 0 || path_parse_address(path, str_of(text), arena) == PATH_OK;
+}
+
+static int read_words(struct invocation *i, struct question *q)
+{
+    const char *from = invocation_value(i, "from"), *to = invocation_value(i, "to"), *user = invocation_value(i, "user");
+    char login[NAME_SIZE] = "";
+
+    if (from == NULL || to == NULL)
+        (void)invocation_fail(i, "--from and --to are needed");
+    else if (!read_from(&q->from, from, &q->arena))
+        (void)invocation_fail(i, "\"%s\" is no address (expected LOCAL@DOMAIN, or <> for none)", from);
+    else if (path_parse_address(&q->to, str_of(to), &q->arena) != PATH_OK || q->to.host.length == 0)
+        (void)invocation_fail(i, "\"%s\" is no address (expected LOCAL@DOMAIN)", to);
+    else if (user != NULL && !name_login(str_of(user), login))
+        (void)invocation_fail(i, "\"%s\" is no login", user);
+    else {
+        envelope_init(&q->envelope, &q->arena);
+        q->envelope.sender = q->from.address;
+        q->envelope.sender_host = q->from.host;
+        q->envelope.user = arena_str(&q->arena, str_of(login));
+        return EXIT_DONE;
+    }
+    return EXIT_USAGE;
+}
+
+static bool open_means(struct question *q, const struct conf *conf, char *error, size_t size)
+{
+    const struct dns_settings settings = conf_dns_settings(conf);
+    struct buf unused = {0};
+
+    q->means.conf = conf;
+    if (conf->smtpd_launch)
+        (void)listeners_parse(&q->means.listeners, str_of(conf->smtpd_dsns), &q->arena, &unused);
+    buf_done(&unused);
+    q->means.dns = dns_open(&settings, error, size);
+    if (q->means.dns == NULL || !directory_open_sql(&q->directory, conf->db_path, error, size))
+        return false;
+    if (!http_start())
+        return str_copy(STR("libcurl cannot be started"), error, size) && false;
+    if (conf->mta_sts)
+        q->means.sts = sts_new(conf->db_path, q->means.dns, conf->dns_timeout, conf->tls_ca_file, true);
+    return true;
+}
+
+static void close_means(struct question *q)
+{
+    sts_free(&q->means.sts);
+    directory_close(&q->directory);
+    dns_close(&q->means.dns);
+    arena_done(&q->arena);
+}
+
+/* Looks at all hosts, as an attempt would if none of them answered.  2xx: at least one may be tried. */
+static struct status look(struct way *w, const struct question *q, const struct hop *hop, struct arena *arena)
+{
+    struct status status;
+    bool usable = false;
+
+    way_find(w, &q->means, hop, arena);
+    status = w->status;
+    for (size_t i = 0; i < w->count; i++) {
+        way_look(w, i, &q->means, arena);
+        if (i < w->count)
+            status = w->hosts[i].status;
+        usable = usable || (i < w->count && status_is_ok(&status));
+    }
+    if (w->count == 0)
+        status = w->status;
+    return usable ? status_ok() : status;
+}
+
+static void explain(struct invocation *i, struct question *q)
+{
+    struct explanation e = {.from = invocation_value(i, "from"), .to = invocation_value(i, "to"), .domain = q->to.host, .plan = &q->plan};
+    struct way *ways;
+    bool usable = false;
+
+    route_find(&q->plan, &q->directory, &q->envelope, q->to.host, &q->arena);
+    route_take_turns(&q->plan, 0, &q->arena);
+    ways = arena_new(&q->arena, (q->plan.count + 1) * sizeof *ways);
+    e.ways = ways;
+    e.verdict = q->plan.status;
+    for (size_t hop = 0; hop < q->plan.count && status_is_ok(&q->plan.status); hop++) {
+        e.verdict = look(&ways[e.way_count++], q, &q->plan.hops[hop], &q->arena);
+        usable = usable || status_is_ok(&e.verdict);
+        if (q->plan.hops[hop].is_mx && status_is_permanent(&e.verdict))
+            break;
+    }
+    if (usable)
+        e.verdict = status_ok();
+    (i->json ? explain_print_json : explain_print_text)(&e);
+}
+
+static int run_explain(struct invocation *i)
+{
+    struct question *q = &(struct question){0};
+    char error[1024];
+    int status;
+
+    arena_init(&q->arena);
+    status = read_words(i, q);
+    if (status == EXIT_DONE)
+        status = change_become(i);
+    if (status == EXIT_DONE && !open_means(q, i->conf, error, sizeof error))
+        status = invocation_fail(i, "%s", error);
+    if (status == EXIT_DONE)
+        explain(i, q);
+    close_means(q);
+    if (status == EXIT_DONE && (fflush(stdout) != 0 || ferror(stdout)))
+        status = invocation_fail(i, "standard output could not be written");
+    return status;
+}
+
+static const struct option_spec options[] = {
+    {"from", NULL, "ADDRESS", "sender of the message, <> for none"},
+    {"to", NULL, "ADDRESS", "its recipient"},
+    {"user", NULL, "LOGIN", "who has logged in to send it"},
+    CHANGE_OPTION_CREATE,
+    {0},
+};
+
+static const struct command commands[] = {
+    {.listing = true, .options = options, .run = run_explain,
+     .help = "Explain which way a message would go.  It prints the route, or the hosts of the destination's MX, in the order in which they would be"
+             " tried: each with its addresses, whether DNSSEC proves them, and how the connection would be protected and why.  Nothing is"
+             " sent, and nobody is connected to but the DNS and the web server of an MTA-STS policy."},
+};
+
+const struct command_group explain_group = {
+    .noun = "explain",
+    .help = "which way a message would go, and why",
+    .commands = commands,
+    .count = sizeof commands / sizeof commands[0],
+};

@@ -1,0 +1,23 @@
+/*
+ * explain_print - what `tmail explain` found, as JSON and as lines for people.
+ *
+ * An explanation borrows all that it holds.  Printing blocks for nothing but standard output.
+ */
+#ifndef ADMIN_EXPLAIN_PRINT_H
+#define ADMIN_EXPLAIN_PRINT_H
+
+#include "route/way.h"
+
+struct explanation {
+    const char *from, *to;
+    struct str domain;      /* of the recipient, in normal form */
+    const struct route_plan *plan;
+    const struct way *ways; /* of the plan's hops, each looked at to its end */
+    size_t way_count;       /* fewer than there are hops where one settled it */
+    struct status verdict;
+};
+
+void explain_print_json(const struct explanation *e);
+void explain_print_text(const struct explanation *e);
+
+#endif
