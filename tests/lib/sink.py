@@ -120,9 +120,13 @@ class Session:
 
 
 class Sink:
-    """A listening scripted server. `done()` ends it and all its sessions. `tls` is a Pair (certificates.py) or a context."""
+    """A listening scripted server, on a free port or `port`. `done()` ends it and all its sessions.
 
-    def __init__(self, address=None, script=(), offers=OFFERS, listening=True, tls=None, smtps=False, tls_only=False, logins=None):
+    `tls` is a Pair (certificates.py) or a context.
+    """
+
+    def __init__(self, address=None, script=(), offers=OFFERS, listening=True, tls=None, smtps=False, tls_only=False, logins=None,
+                 port=0):
         self.address = address or fresh_loopback()
         self.rules = [Rule.parse(line) for line in script]
         self.offers = list(offers)
@@ -135,7 +139,7 @@ class Sink:
         self._counts, self._wires, self._stopping = {}, set(), False
         self._listener = socket.socket(family_of(self.address))
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._listener.bind((self.address, 0))
+        self._listener.bind((self.address, port))
         self.port = self._listener.getsockname()[1]
         if listening:
             self.listen()

@@ -5,7 +5,9 @@
     wire.py     bytes, addresses, ports                           checks.py  checks, patience, `ok` lines
     peers.py    real programs as peers                            sasl.py    logins, both sides
     tls.py, certificates.py  contexts, a CA                       dovecot.py   Dovecot's logins
-    network.py  a network namespace of its own
+    network.py  a network namespace of its own                    dns.py, dns_proxy.py  a DNS: NSD, and faults in front of it
+    tls_cases.py, destinations.py  DANE and MTA-STS, by cases     resolver.py  Unbound
+    dnsserver.py  a name server without DNSSEC                    policies.py  a web server of MTA-STS policies
 """
 
 from certificates import Certificates, Pair

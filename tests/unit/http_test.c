@@ -503,6 +503,40 @@ static void stop_soon(void *unused)
     stop_begin();
 }
 
+static struct http_answer get_until_stop(struct dns *dns, const char *url)
+{
+    const struct http_request request = {.url = url, .ca_file = "", .dns = dns, .deadline = clock_now() + 30000, .heed_stop = true};
+    struct http_answer answer;
+
+    http_ask(&request, &answer);
+    check_number(answer.code, 0);
+    check_number(answer.fault, HTTP_TIMEOUT);
+    check_text(answer.error, "stopping");
+    buf_done(&answer.body);
+    return answer;
+}
+
+/* Near the end: a stop is for ever, but for stop_open. */
+static void a_stop_ends_a_request_that_heeds_it(void)
+{
+    int listening, silent;
+    struct dns *dns = open_dns(&silent);
+    const char *url = local_url("https://", &listening);
+    int64_t start = clock_now();
+
+    check(stop_open(-1, 60000));
+    check(thread_start(stop_soon, NULL));
+    get_until_stop(NULL, url);
+    check(clock_now() - start >= 200 && clock_now() - start < 3000);
+    start = clock_now();
+    get_until_stop(NULL, url);
+    get_until_stop(dns, "https://www.silent.example/");
+    check(clock_now() - start < 2000);
+    dns_close(&dns);
+    close(listening);
+    close(silent);
+}
+
 /* The last case: a stop is for ever. */
 static void the_stop_ends_a_request_when_its_grace_does(void)
 {
@@ -539,6 +573,7 @@ static const struct test_case cases[] = {
     TEST_CASE(certificates_are_verified),
     TEST_CASE(hosts_are_found_by_our_dns),
     TEST_CASE(hosts_that_our_dns_does_not_find),
+    TEST_CASE(a_stop_ends_a_request_that_heeds_it),
     TEST_CASE(the_stop_ends_a_request_when_its_grace_does),
 };
 

@@ -126,6 +126,20 @@ static void tidying_deletes_what_has_expired(void)
     teardown();
 }
 
+static void only_an_expired_one_is_forgotten(void)
+{
+    setup();
+    store("a.example", "1", STR("one"), 100, 200);
+    store("b.example", "1", STR("one"), 100, 200);
+    check_number(sts_policies_forget(world.tables, STR("a.example"), 199), ANSWER_NO);
+    check_number(sts_policies_forget(world.tables, STR("c.example"), 999), ANSWER_NO);
+    check_number(count(), 2);
+    check_number(sts_policies_forget(world.tables, STR("a.example"), 200), ANSWER_YES);
+    check_number(sts_policies_forget(world.tables, STR("a.example"), 200), ANSWER_NO);
+    check_number(count(), 1);
+    teardown();
+}
+
 static void a_failed_lookup_is_no_answer(void)
 {
     const struct sts_row row = {.id = "1", .policy = STR("one")};
@@ -135,6 +149,7 @@ static void a_failed_lookup_is_no_answer(void)
     setup();
     check(db_run(tables_db(world.tables), "DROP TABLE sts_policies"));
     check_number(find("a.example", 0, &found), ANSWER_FAILED);
+    check_number(sts_policies_forget(world.tables, STR("a.example"), 0), ANSWER_FAILED);
     s = sts_policies_store(world.tables, STR("a.example"), &row);
     check_number(s.code, 451);
     s = sts_policies_tidy(world.tables, 0);
@@ -147,6 +162,7 @@ static const struct test_case cases[] = {
     TEST_CASE(the_last_one_takes_the_place),
     TEST_CASE(an_expired_one_is_none),
     TEST_CASE(tidying_deletes_what_has_expired),
+    TEST_CASE(only_an_expired_one_is_forgotten),
     TEST_CASE(a_failed_lookup_is_no_answer),
 };
 
