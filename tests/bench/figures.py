@@ -4,7 +4,7 @@ import contextlib
 import os
 import time
 
-from load import Source, idle_sessions, tls_sessions
+from load import Source, find_ways, idle_sessions, tls_sessions
 from meter import Meter, Noise, await_quiet, disk_use
 from tmail import await_true, check, equal
 
@@ -76,6 +76,13 @@ class Bench:
             equal(sink.count() - before, count, "messages at the next hop")
         return {"accepted": count / (accepted - began), "delivered": count / (delivered - began),
                 "cpu": used * 1000 / count, "others": others}
+
+    def ways(self, dns, count, threads):
+        """Ways found by MX, first in an empty cache and then again."""
+        await_quiet(self.quiet)
+        noise = Noise(self._own, self._load)
+        found = find_ways(dns, self._load, count, threads)
+        return {**found, **{key: found[key] * 1000 / count for key in ("uncached_cpu", "cached_cpu")}, "others": noise.share()}
 
     def tls(self, gateway, count, at_once, resumed):
         """Sessions over TLS with a message each, which stays in the queue.

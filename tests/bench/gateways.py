@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 
+from dns import Dns, Zone
 from peers import answers, need, run
 from tmail import Gateway, await_true, check
 from wire import free_port
@@ -80,25 +81,48 @@ POSTFIX_SERVICES = (
     ("scache", "unix", "-", "-", "1", "scache"), ("postlog", "unix-dgram", "n", "-", "1", "postlogd"))
 
 
+class Names:
+    """A DNS in which hop.example has the hop for its MX, and any number of other destinations, all of it signed.
+
+    A gateway asks the server itself: the tests' proxy with its faults would be most of what is measured.
+    """
+
+    def __init__(self, hop):
+        # hop.example is the load's; example is not a domain of the tests otherwise.
+        self._dns = Dns(Zone("example", f"hop MX 10 mx\nmx A {hop.address}\n"), Zone("ways.test", "* MX 10 mx\nmx A 127.0.0.1\n"))
+        self.forward, self.anchor, self.suffix = f"127.0.0.1@{self._dns.server.port}", self._dns.anchor, "ways.test"
+        self.keys = {"TMAIL_DNS_FORWARD": self.forward, "TMAIL_DNS_TRUST_ANCHOR": self.anchor}
+
+    def done(self):
+        """End the server."""
+        self._dns.done()
+
+
 class Tmail:
     """tmail with its standard configuration, but no limit of sessions from one address: the load has only one.
 
-    Its log, one line an event, goes to a file. With a certificate it offers TLS and keeps what it takes.
+    Its log, one line an event, goes to a file. With a certificate it offers TLS and keeps what it takes. With `each` every message
+    goes over a connection of its own, and with `dns` by the MX of its destination.
     """
 
     name = "tmail"
 
-    def __init__(self, hop, certificate=None):
+    def __init__(self, hop, certificate=None, each=False, dns=None):
+        self.dns = dns
         tls = {"TMAIL_TLS_CERT": certificate.cert, "TMAIL_TLS_KEY": certificate.key,
                "TMAIL_DELIVERD_LAUNCH": "false"} if certificate else {}
-        self._gateway = Gateway({"TMAIL_SMTPD_CONCURRENCY_PER_CLIENT": "0", "TMAIL_TEMPDIR": None, **tls}, start=False)
+        way = {**({"TMAIL_DELIVERD_CONNECTION_MESSAGES": "1"} if each else {}), **(dns.keys if dns else {})}
+        self._gateway = Gateway({"TMAIL_SMTPD_CONCURRENCY_PER_CLIENT": "0", "TMAIL_TEMPDIR": None, **tls, **way}, start=False)
         log = self._gateway.path("log")
         os.mkdir(log)
         shutil.chown(log, os.stat(self._gateway.folder).st_uid)
         self._gateway.config["TMAIL_LOGPATH"] = log
         self._gateway.write_config()
         self._gateway.tmail("relayip", "add", "127.0.0.0/8")
-        self._gateway.route("*", hop)
+        if dns:
+            self._gateway.tmail("routes", "add", "-rh", "mx", "-rp", str(hop.port))
+        else:
+            self._gateway.route("*", hop)
         self.port, self.queue_folder = self._gateway.port, self._gateway.path("store")
 
     @contextlib.contextmanager
@@ -125,6 +149,8 @@ class Tmail:
     def done(self):
         """Remove its folder."""
         self._gateway.done()
+        if self.dns:
+            self.dns.done()
 
 
 class Postfix:

@@ -14,6 +14,7 @@ from tmail import ROOT, Failure, await_true, check
 from wire import free_port
 
 TLSLOAD = os.path.join(os.environ.get("BUILD", ROOT), "tests/bench/tlsload")
+MXLOAD = os.path.join(os.environ.get("BUILD", ROOT), "tests/bench/mxload")
 COUNTS = re.compile(rb"sess=\d+ +quit=\d+ +mesg=(\d+)")
 
 
@@ -108,17 +109,28 @@ class Source:
         return ended
 
 
-def tls_sessions(port, meter, count, at_once, threads, resumed, size):
-    """Run that many sessions over TLS with a message each; return what tlsload says of them, as numbers by name."""
-    check(os.path.exists(TLSLOAD), f"{TLSLOAD} is missing: make tests/bench/tlsload")
-    words = [TLSLOAD, "-n", str(count), "-c", str(at_once), "-t", str(threads), "-l", str(size),
-             *(["-r"] if resumed else []), str(port)]
+def figures_of(words, meter):
+    """Run a load of ours; return the numbers that it prints, by name."""
     with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           text=True) as process:
         meter.add(process.pid)
         said, complaint = process.communicate()
     check(process.returncode == 0, f"{complaint.strip()[:300]} (status {process.returncode})")
     return {key: float(value) for key, value in (word.split("=") for word in said.split())}
+
+
+def tls_sessions(port, meter, count, at_once, threads, resumed, size):
+    """Run that many sessions over TLS with a message each; return what tlsload says of them, as numbers by name."""
+    check(os.path.exists(TLSLOAD), f"{TLSLOAD} is missing: make tests/bench/tlsload")
+    words = [TLSLOAD, "-n", str(count), "-c", str(at_once), "-t", str(threads), "-l", str(size),
+             *(["-r"] if resumed else []), str(port)]
+    return figures_of(words, meter)
+
+
+def find_ways(dns, meter, count, threads):
+    """Find that many ways, twice; return what mxload says of it, as numbers by name."""
+    check(os.path.exists(MXLOAD), f"{MXLOAD} is missing: make tests/bench/mxload")
+    return figures_of([MXLOAD, dns.forward, dns.anchor, str(threads), str(count), dns.suffix], meter)
 
 
 @contextlib.contextmanager
