@@ -115,7 +115,7 @@ static const struct conf_key keys[] = {
      "When this is false there is no DANE either."},
     {NAMES, .name = "TMAIL_DNS_TRUST_ANCHOR", TEXT(dns_trust_anchor, check_file_or_none), .standard = "",
      .expected = "the absolute path of an existing file", .help = "trust anchors for DNSSEC: a zone file of DS or DNSKEY records",
-     .manual = "Without it the root key that the distribution installs is used, and where there is none the one that this program knows.  "
+     .manual = "Without it the root keys that this program knows and those that the distribution installs count.  With it nothing else does.  "
                "TMAIL_USER must be able to read the file."},
     {NAMES, .name = "TMAIL_DNS_UNBOUND_CONF", TEXT(dns_unbound_conf, check_file_or_none), .standard = "",
      .expected = "the absolute path of an existing file", .help = "fragment of unbound.conf(5) for what the other keys do not cover",

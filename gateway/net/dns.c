@@ -1,9 +1,12 @@
 #include "net/dns.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/stop.h"
 #include "base/thread.h"
+#include "net/dns_forward.h"
+#include "net/dns_hosts.h"
 #include "net/dns_library.h"
 #include "net/dns_name.h"
 #include "net/dns_reply.h"
@@ -12,6 +15,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -20,6 +24,8 @@ enum {
     TYPE_DNSKEY = 48,
     UNDER_WAY_MOST = 4096,
     PREFETCH_MOST = 1024,
+    SILENT_MOST = 64, /* under way, while the resolvers are silent */
+    SILENT_MS = 500,  /* waited for then */
     LOOK_MS = 250, /* how often a waiter looks whether the program stops */
     FAIR_MS = 500, /* a question that had less time says nothing of the resolvers */
     SLOW_SERVFAIL_MS = 5000,
@@ -36,10 +42,12 @@ struct question {
     int64_t asked;
     int error;
     bool answered, left;
+    bool in_silence; /* asked while the resolvers were silent */
 };
 
 struct dns {
     struct ub_ctx *context;
+    struct dns_hosts *hosts; /* NULL: that file does not count */
     int wake; /* eventfd: the dispatcher shall end */
     struct lock lock; /* of all that follows, and of the questions */
     struct signal ended;
@@ -111,6 +119,13 @@ static void take_answer(void *argument, int error, struct ub_result *result)
         free_question(q);
 }
 
+/* No answer would ever come again.  The parent starts another process. */
+static void give_up(void)
+{
+    log_message(LOG_LEVEL_ERROR, "dns", "libunbound's answers cannot be read any more");
+    abort();
+}
+
 static void dispatch(void *argument)
 {
     struct dns *d = argument;
@@ -119,9 +134,8 @@ static void dispatch(void *argument)
     while (p[1].revents == 0) {
         if (poll(p, 2, -1) < 0)
             continue;
-        /* A pipe that is broken stays readable: its questions run out of time. */
         if (p[0].revents != 0 && !dns_library_process(d->context))
-            p[0].fd = -1;
+            give_up();
     }
     lock_take(&d->lock);
     d->dispatching = false;
@@ -130,17 +144,19 @@ static void dispatch(void *argument)
 }
 
 /* The lock is taken. */
-static struct question *new_question(struct dns *d, int64_t now, bool left)
+static struct question *new_question(struct dns *d, int64_t now)
 {
     struct question *q = memory_new(sizeof *q);
 
     q->dns = d;
     q->asked = now;
-    q->left = left;
+    q->in_silence = dns_silence_is(&d->silence, now);
     signal_init(&q->wake);
     link_question(d, q);
     return q;
 }
+
+static const char silent_text[] = "the resolvers do not answer";
 
 static struct question *admit(struct dns *d, struct dns_answer *answer)
 {
@@ -150,10 +166,10 @@ static struct question *admit(struct dns *d, struct dns_answer *answer)
     lock_take(&d->lock);
     if (d->under_way >= UNDER_WAY_MOST)
         dns_reply_fail(answer, "too many questions are under way");
-    else if (!dns_silence_permits(&d->silence, now))
-        dns_reply_fail_timeout(answer, "the resolvers do not answer; one question a second finds out when they do");
+    else if (d->under_way >= SILENT_MOST && dns_silence_is(&d->silence, now))
+        dns_reply_fail_timeout(answer, silent_text);
     else
-        q = new_question(d, now, false);
+        q = new_question(d, now);
     lock_release(&d->lock);
     return q;
 }
@@ -183,6 +199,30 @@ static struct question *start(struct dns *d, const char *name, int type, struct 
     return NULL;
 }
 
+/* Until when Q is waited for.  The end of the silence gives back the time that it took. */
+static int64_t patience(const struct question *q, int64_t deadline, int64_t now)
+{
+    if (q->in_silence && dns_silence_is(&q->dns->silence, now))
+        deadline = clock_earlier(deadline, q->asked + SILENT_MS);
+    return clock_earlier(deadline, stop_deadline());
+}
+
+/* The lock is taken. */
+static void leave(struct question *q, int64_t deadline, struct dns_answer *answer)
+{
+    const int64_t now = clock_now();
+    const bool silent = dns_silence_is(&q->dns->silence, now);
+
+    q->left = true;
+    if (now >= stop_deadline()) {
+        dns_reply_fail_timeout(answer, "stopping");
+        return;
+    }
+    if (now - q->asked >= FAIR_MS)
+        dns_silence_timeout(&q->dns->silence, now);
+    dns_reply_fail_timeout(answer, silent && now < deadline ? silent_text : "no answer in time");
+}
+
 /* False when the answer did not come in time: then Q is no longer the caller's. */
 static bool wait_for(struct question *q, int64_t deadline, struct dns_answer *answer)
 {
@@ -191,17 +231,13 @@ static bool wait_for(struct question *q, int64_t deadline, struct dns_answer *an
     int64_t now = clock_now();
 
     lock_take(&d->lock);
-    while (!q->answered && now < clock_earlier(deadline, stop_deadline())) {
-        signal_wait(&q->wake, &d->lock, clock_earlier(clock_earlier(deadline, stop_deadline()), now + LOOK_MS));
+    while (!q->answered && now < patience(q, deadline, now)) {
+        signal_wait(&q->wake, &d->lock, clock_earlier(patience(q, deadline, now), now + LOOK_MS));
         now = clock_now();
     }
     answered = q->answered;
-    if (!answered) {
-        q->left = true;
-        if (now >= deadline && now - q->asked >= FAIR_MS)
-            dns_silence_timeout(&d->silence, now);
-        dns_reply_fail_timeout(answer, now >= deadline ? "no answer in time" : "stopping");
-    }
+    if (!answered)
+        leave(q, deadline, answer);
     lock_release(&d->lock);
     return answered;
 }
@@ -280,13 +316,42 @@ static void read_answer(const struct question *q, int64_t deadline, struct arena
     else
         dns_reply_read(&reply, arena, answer);
     if (reply.rcode == DNS_SERVFAIL && !reply.bogus && is_silent(q->dns))
-        dns_reply_fail_timeout(answer, "the resolvers do not answer");
+        dns_reply_fail_timeout(answer, silent_text);
+}
+
+static bool is_address(enum dns_type type)
+{
+    return type == DNS_A || type == DNS_AAAA;
+}
+
+static void ask(struct dns *d, const char *name, enum dns_type type, int64_t deadline, struct arena *arena, struct dns_answer *answer)
+{
+    struct question *q = start(d, name, (int)type, answer);
+
+    if (q == NULL || !wait_for(q, deadline, answer))
+        return;
+    read_answer(q, deadline, arena, answer);
+    free_question(q);
+}
+
+/* That the DNS does not know a name of /etc/hosts does not make it go away. */
+static void ask_beside_hosts(struct dns *d, const char *name, enum dns_type type, int64_t deadline, struct arena *arena,
+                             struct dns_answer *answer)
+{
+    const char *canonical = answer->canonical;
+
+    if (is_address(type)) {
+        dns_hosts_answer(d->hosts, name, type, arena, answer);
+        return;
+    }
+    ask(d, name, type, deadline, arena, answer);
+    if (answer->outcome == DNS_NO_NAME)
+        *answer = (struct dns_answer){.outcome = DNS_NO_DATA, .canonical = canonical};
 }
 
 void dns_ask(struct dns *d, const char *name, enum dns_type type, int64_t deadline, struct arena *arena, struct dns_answer *answer)
 {
     char wanted[DNS_NAME_SIZE];
-    struct question *q;
 
     *answer = (struct dns_answer){.outcome = DNS_NO_NAME};
     if (!dns_name_normalize(name, wanted)) {
@@ -299,11 +364,10 @@ void dns_ask(struct dns *d, const char *name, enum dns_type type, int64_t deadli
         dns_reply_fail_timeout(answer, "no time was left to ask");
         return;
     }
-    q = start(d, wanted, (int)type, answer);
-    if (q != NULL && wait_for(q, deadline, answer)) {
-        read_answer(q, deadline, arena, answer);
-        free_question(q);
-    }
+    if (dns_hosts_has(d->hosts, wanted))
+        ask_beside_hosts(d, wanted, type, deadline, arena, answer);
+    else
+        ask(d, wanted, type, deadline, arena, answer);
 }
 
 /* A question that nobody waits for. */
@@ -313,11 +377,13 @@ void dns_prefetch(struct dns *d, const char *name, enum dns_type type)
     struct question *q = NULL;
     const int64_t now = clock_now();
 
-    if (!dns_name_normalize(name, wanted) || now >= stop_deadline())
+    if (!dns_name_normalize(name, wanted) || now >= stop_deadline() || (is_address(type) && dns_hosts_has(d->hosts, wanted)))
         return;
     lock_take(&d->lock);
-    if (d->under_way < PREFETCH_MOST && !dns_silence_is(&d->silence, now))
-        q = new_question(d, now, true);
+    if (d->under_way < PREFETCH_MOST && !dns_silence_is(&d->silence, now)) {
+        q = new_question(d, now);
+        q->left = true;
+    }
     lock_release(&d->lock);
     if (q != NULL)
         hand_over(d, wanted, (int)type, q);
@@ -326,6 +392,7 @@ void dns_prefetch(struct dns *d, const char *name, enum dns_type type)
 static void free_dns(struct dns *d)
 {
     dns_library_close(d->context);
+    dns_hosts_close(&d->hosts);
     while (d->questions != NULL) {
         struct question *q = d->questions;
 
@@ -339,20 +406,33 @@ static void free_dns(struct dns *d)
     memory_free(&d);
 }
 
+static bool start_dispatching(struct dns *d)
+{
+    bool good;
+
+    lock_take(&d->lock);
+    good = d->dispatching = d->wake >= 0 && thread_start(dispatch, d);
+    lock_release(&d->lock);
+    return good;
+}
+
 struct dns *dns_open(const struct dns_settings *settings, char *error, size_t error_size)
 {
-    struct ub_ctx *context = dns_library_open(settings, error, error_size);
+    const struct dns_host_files host = {"/etc/resolv.conf", "/etc/hosts", dns_find_trust_anchor()};
+    const struct dns_host_files *files = settings->host != NULL ? settings->host : &host;
+    struct ub_ctx *context = dns_library_open(settings, files, error, error_size);
     struct dns *d;
 
     if (context == NULL)
         return NULL;
     d = memory_new(sizeof *d);
     d->context = context;
+    if (dns_forward_is_host(str_of(settings->forward)))
+        d->hosts = dns_hosts_open(files->hosts);
     lock_init(&d->lock);
     signal_init(&d->ended);
     d->wake = eventfd(0, EFD_CLOEXEC);
-    d->dispatching = d->wake >= 0 && thread_start(dispatch, d);
-    if (d->dispatching)
+    if (start_dispatching(d))
         return d;
     snprintf(error, error_size, "no thread for the DNS: %s", strerror(errno));
     free_dns(d);

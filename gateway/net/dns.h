@@ -6,9 +6,10 @@
  * that nothing is there is proven in the same way.  What is not secure comes from a zone that is not signed, or nothing is validated.  An
  * answer that ought to be signed and is not is bogus: it is DNS_FAILED and hands out no data.
  *
- * While the resolvers are silent (several questions have run out of time and none was answered since), dns_ask fails at once, but for one
- * question a second that finds out whether they are back: a backlog does not wait for each of its questions.  What is under way, what is
- * cached and what an answer may hold are bounded.
+ * While the resolvers are silent (several questions have run out of time since the last answer, and that is some seconds old), a question
+ * is waited for half a second at most, and when many are under way it fails at once: a backlog does not wait for each of its questions.
+ * What is cached is still found, and any answer that comes ends the silence.  What is under way, what is cached and what an answer may hold
+ * are bounded.
  */
 #ifndef NET_DNS_H
 #define NET_DNS_H
@@ -40,11 +41,17 @@ struct dns_answer {
     char reason[DNS_REASON_SIZE]; /* printable, one line */
 };
 
+/* Files of the host that is asked from; "" where it has none. */
+struct dns_host_files {
+    const char *resolv_conf, *hosts, *root_key;
+};
+
 struct dns_settings {
-    const char *forward;      /* as dns_check_forward takes it; "": the resolvers of the host, with its /etc/hosts */
-    const char *trust_anchor; /* file; "": dns_find_trust_anchor, and the root keys of 2017 and 2024 where there is none */
+    const char *forward;      /* as dns_check_forward takes it; "": the resolvers of the host, with its hosts file */
+    const char *trust_anchor; /* file; "": the root keys of 2017 and 2024, and those that the host has */
     const char *unbound_conf; /* file; "": none */
     bool validate;
+    const struct dns_host_files *host; /* NULL: /etc/resolv.conf, /etc/hosts and dns_find_trust_anchor; tests have their own */
 };
 
 struct dns;
@@ -54,7 +61,8 @@ bool dns_check_forward(const char *text, struct buf *problems);
 /* Where distributions keep the root key: the first of those files that can be read, else "". */
 const char *dns_find_trust_anchor(void);
 
-/* Reads the files; asks nothing yet.  NULL with the reason in ERROR, naming the file. */
+/* Reads the files; asks nothing yet.  NULL with the reason in ERROR, naming the file.  A bad file of the host is no such reason: then the
+ * log has a warning. */
 struct dns *dns_open(const struct dns_settings *settings, char *error, size_t error_size);
 /* Nobody may be asking any more. */
 void dns_close(struct dns **d);

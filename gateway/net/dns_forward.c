@@ -12,6 +12,11 @@ bool dns_forward_is_root(struct str text)
     return str_equal_nocase(str_trim(text), STR("root"));
 }
 
+bool dns_forward_is_host(struct str text)
+{
+    return str_trim(text).length == 0;
+}
+
 static void read_item(struct str item, char to[DNS_FORWARD_SIZE])
 {
     const size_t at = str_find(item, '@', 0);

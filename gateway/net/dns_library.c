@@ -73,21 +73,19 @@ static size_t use_resolvers(struct ub_ctx *context, const char *path, struct str
 }
 
 /* Like the C library: a host whose resolv.conf names no resolver has one of its own. */
-static bool use_host(struct ub_ctx *context, char *error, size_t error_size)
+static bool use_host(struct ub_ctx *context, const char *resolv_conf, char *error, size_t error_size)
 {
-    static const char path[] = "/etc/resolv.conf", own[] = "127.0.0.1";
     struct buf text;
     size_t count = 0;
-    int hosts;
 
     buf_init(&text, RESOLV_CONF_MOST);
-    if (file_read(path, &text))
-        count = use_resolvers(context, path, buf_str(&text));
+    if (file_read(resolv_conf, &text))
+        count = use_resolvers(context, resolv_conf, buf_str(&text));
     buf_done(&text);
-    hosts = ub_ctx_hosts(context, NULL);
-    if (hosts != 0 && hosts != UB_READFILE)
-        warn("/etc/hosts", STR("a line cannot be read: it and those behind it do not count"));
-    return count > 0 || accept_file(ub_ctx_set_fwd(context, own), path, error, error_size);
+    if (count > 0)
+        return true;
+    warn(resolv_conf, STR("it names no resolver: 127.0.0.1 is asked"));
+    return accept_file(ub_ctx_set_fwd(context, "127.0.0.1"), resolv_conf, error, error_size);
 }
 
 static bool use_forward(struct ub_ctx *context, struct str list, char *error, size_t error_size)
@@ -103,7 +101,7 @@ static bool use_forward(struct ub_ctx *context, struct str list, char *error, si
     return true;
 }
 
-static bool set_resolvers(struct ub_ctx *context, const char *forward, char *error, size_t error_size)
+static bool set_resolvers(struct ub_ctx *context, const char *forward, const char *resolv_conf, char *error, size_t error_size)
 {
     const struct str list = str_of(forward);
 
@@ -111,7 +109,7 @@ static bool set_resolvers(struct ub_ctx *context, const char *forward, char *err
         return true;
     if (!set_options(context, dns_options_forwarding, error, error_size))
         return false;
-    return str_trim(list).length == 0 ? use_host(context, error, error_size) : use_forward(context, list, error, error_size);
+    return dns_forward_is_host(list) ? use_host(context, resolv_conf, error, error_size) : use_forward(context, list, error, error_size);
 }
 
 /* The key signing keys of the root, of 2017 and 2024 (https://data.iana.org/root-anchors/). */
@@ -121,16 +119,17 @@ static void add_root_keys(struct ub_ctx *context)
     ub_ctx_add_ta(context, ". IN DS 38696 8 2 683D2D0ACB8C9B712A1948B27F741219298D0A450D612C483AF444A4C0FB2B16");
 }
 
-static bool set_anchors(struct ub_ctx *context, const struct dns_settings *settings, char *error, size_t error_size)
+/* What an administrator names is all that counts. */
+static bool set_anchors(struct ub_ctx *context, const struct dns_settings *settings, const char *root_key, char *error, size_t error_size)
 {
     const struct dns_option iterator_only[] = {{"module-config:", "iterator"}, {NULL, NULL}};
-    const char *path = settings->trust_anchor[0] != '\0' ? settings->trust_anchor : dns_find_trust_anchor();
+    const char *path = settings->trust_anchor;
 
     if (!settings->validate)
         return set_options(context, iterator_only, error, error_size);
     if (path[0] == '\0') {
         add_root_keys(context);
-        return true;
+        return root_key[0] == '\0' || accept_file(ub_ctx_add_ta_file(context, root_key), root_key, error, error_size);
     }
     return dns_check_trust_anchor(path, error, error_size) && accept_file(ub_ctx_add_ta_file(context, path), path, error, error_size);
 }
@@ -172,10 +171,12 @@ static void hush(struct ub_ctx *context)
 }
 
 /* The fragment comes last of what can be overridden. */
-static bool configure(struct ub_ctx *context, const struct dns_settings *settings, char *error, size_t error_size)
+static bool configure(struct ub_ctx *context, const struct dns_settings *settings, const struct dns_host_files *host, char *error,
+                      size_t error_size)
 {
     return ub_ctx_async(context, 1) == 0 && set_options(context, dns_options_always, error, error_size) &&
-           set_resolvers(context, settings->forward, error, error_size) && set_anchors(context, settings, error, error_size) &&
+           set_resolvers(context, settings->forward, host->resolv_conf, error, error_size) &&
+           set_anchors(context, settings, host->root_key, error, error_size) &&
            read_fragment(context, settings->unbound_conf, error, error_size) && settle(context, error, error_size);
 }
 
@@ -188,33 +189,76 @@ static void explain(struct str said, char *error, size_t error_size)
         snprintf(error, error_size, "%.*s", STR_ARG(complaint));
 }
 
-static struct ub_ctx *create_context(const struct dns_settings *settings, char *error, size_t error_size)
+static struct ub_ctx *create_context(char *error, size_t error_size)
 {
     struct ub_ctx *context = ub_ctx_create();
 
-    if (context == NULL) {
+    if (context == NULL)
         snprintf(error, error_size, "libunbound does not start: %s", strerror(errno));
-        return NULL;
-    }
-    ub_ctx_debugout(context, stderr);
-    if (!configure(context, settings, error, error_size)) {
-        ub_ctx_delete(context);
-        context = NULL;
-    } else {
-        hush(context);
-    }
+    else
+        ub_ctx_debugout(context, stderr);
     return context;
 }
 
-struct ub_ctx *dns_library_open(const struct dns_settings *settings, char *error, size_t error_size)
+/* A context of its own finds out whether libunbound can read the anchors in a file: one that it cannot read would take all others along. */
+static bool try_anchors(const char *path, char *error, size_t error_size)
 {
+    struct ub_ctx *context = create_context(error, error_size);
+    const bool good = context != NULL && accept_file(ub_ctx_add_ta_file(context, path), path, error, error_size) &&
+                      settle(context, error, error_size);
+
+    ub_ctx_delete(context);
+    return good;
+}
+
+/* The file at PATH as far as it is of use: nobody here wrote it, so it stops nothing. */
+static const char *usable_anchors(const char *path)
+{
+    char error[DNS_REASON_SIZE] = "";
+    struct dns_capture capture;
+    struct buf said;
+    bool good;
+
+    buf_init(&said, SAID_MOST);
+    dns_capture_begin(&capture);
+    good = dns_check_trust_anchor(path, error, sizeof error) && try_anchors(path, error, sizeof error);
+    dns_capture_end(&capture, &said);
+    if (!good) {
+        explain(buf_str(&said), error, sizeof error);
+        buf_clear(&said);
+        buf_print(&said, "%s; only the root keys that this program knows count", error);
+        warn(path, buf_str(&said));
+    }
+    buf_done(&said);
+    return good ? path : "";
+}
+
+static struct ub_ctx *open_context(const struct dns_settings *settings, const struct dns_host_files *host, char *error, size_t error_size)
+{
+    struct ub_ctx *context = create_context(error, error_size);
+
+    if (context == NULL)
+        return NULL;
+    if (configure(context, settings, host, error, error_size)) {
+        hush(context);
+        return context;
+    }
+    ub_ctx_delete(context);
+    return NULL;
+}
+
+struct ub_ctx *dns_library_open(const struct dns_settings *settings, const struct dns_host_files *host, char *error, size_t error_size)
+{
+    struct dns_host_files usable = *host;
     struct dns_capture capture;
     struct buf said;
     struct ub_ctx *context;
 
+    if (settings->validate && settings->trust_anchor[0] == '\0' && host->root_key[0] != '\0')
+        usable.root_key = usable_anchors(host->root_key);
     buf_init(&said, SAID_MOST);
     dns_capture_begin(&capture);
-    context = create_context(settings, error, error_size);
+    context = open_context(settings, &usable, error, error_size);
     dns_capture_end(&capture, &said);
     if (context == NULL)
         explain(buf_str(&said), error, error_size);

@@ -24,8 +24,8 @@ struct dns_reply {
     const int *lengths;
 };
 
-/* As dns_open says. */
-struct ub_ctx *dns_library_open(const struct dns_settings *settings, char *error, size_t error_size);
+/* As dns_open says; of HOST the hosts file is left to the caller. */
+struct ub_ctx *dns_library_open(const struct dns_settings *settings, const struct dns_host_files *host, char *error, size_t error_size);
 /* Questions that are under way are forgotten: TAKE is not called for them. */
 void dns_library_close(struct ub_ctx *context);
 

@@ -32,7 +32,7 @@ const struct dns_option dns_options_always[] = {
 };
 
 /* A company's resolvers may serve what the public DNS does not have: reverse zones of private networks, names that are no public ones.
- * Transparent zones take the place of libunbound's own, which would deny all in them, and leave room for what /etc/hosts has there. */
+ * Transparent zones take the place of libunbound's own, which would deny all in them. */
 const struct dns_option dns_options_forwarding[] = {
     {"do-not-query-localhost:", "no"},
     /* A resolver that has to go far itself may take seconds: whoever is asked again before it answers never gets to hear it.  And one that

@@ -1,9 +1,10 @@
 /*
  * dns_silence - whether the resolvers answer at all.
  *
- * Times are those of clock_now.  Resolvers are silent when several questions in a row ran out of time; then one question a second may still
- * go out.  An answer that took its time ends the silence.  One that came at once may be out of our own cache, so it takes many of them; but
- * it lets the next question out without a wait, so that what is cached keeps its answers.  The caller holds its lock.
+ * Times are those of clock_now.  A question that ran out of time says little: a foreign zone may be slow.  Resolvers are silent when
+ * several did since the last sign of life, and that is some seconds old.  An answer that took its time is a sign of life; one that came at
+ * once may be out of our own cache and says nothing.  Silence that nothing confirms is forgotten after some minutes.  The caller holds its
+ * lock.
  */
 #ifndef NET_DNS_SILENCE_H
 #define NET_DNS_SILENCE_H
@@ -12,13 +13,12 @@
 #include <stdint.h>
 
 struct dns_silence {
-    int timeouts, quick;
-    int64_t last_timeout, next_probe;
+    int timeouts; /* since the last sign of life */
+    bool lived;
+    int64_t last_timeout, last_life;
 };
 
 bool dns_silence_is(const struct dns_silence *s, int64_t now);
-/* Whether a question may go out now. */
-bool dns_silence_permits(struct dns_silence *s, int64_t now);
 void dns_silence_timeout(struct dns_silence *s, int64_t now);
 /* TOOK: milliseconds. */
 void dns_silence_answer(struct dns_silence *s, int64_t now, int64_t took);

@@ -43,6 +43,12 @@ static size_t take_header(char *data, size_t one, size_t length, void *context)
     return r->headers > HEADERS_MAX ? 0 : one * length;
 }
 
+/* When it ends whatever comes of it. */
+static int64_t end_of(const struct request *r)
+{
+    return r->asked->heed_stop && stop_seen() ? 0 : clock_earlier(r->asked->deadline, stop_deadline());
+}
+
 /* libcurl asks at least once a second. */
 static int is_over(void *context, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
@@ -52,7 +58,7 @@ static int is_over(void *context, curl_off_t a, curl_off_t b, curl_off_t c, curl
     (void)b;
     (void)c;
     (void)d;
-    return clock_now() >= clock_earlier(r->asked->deadline, stop_deadline());
+    return clock_now() >= end_of(r);
 }
 
 /* What is the same in all requests. */
@@ -136,7 +142,7 @@ static bool set_content(struct request *r)
 
 static bool set_time(const struct request *r)
 {
-    int64_t left = clock_earlier(r->asked->deadline, stop_deadline()) - clock_now();
+    int64_t left = end_of(r) - clock_now();
     long ms = left > INT_MAX ? INT_MAX : left > 0 ? (long)left : 1; /* 0 would be "no limit" */
 
     return curl_easy_setopt(r->curl, CURLOPT_TIMEOUT_MS, ms) == CURLE_OK
@@ -145,7 +151,7 @@ static bool set_time(const struct request *r)
 
 static const char *late(const struct request *r)
 {
-    return stop_deadline() < r->asked->deadline ? "stopping" : "timed out";
+    return end_of(r) < r->asked->deadline ? "stopping" : "timed out";
 }
 
 /* Whatever the host is called in the URL, its addresses are these: nobody else is asked. */
@@ -172,10 +178,10 @@ static bool find(struct request *r, const char *host, const char *port)
     bool good = false;
 
     arena_init(&arena);
-    resolve(r->asked->dns, host, 0, RESOLVE_IPV6_FIRST, r->asked->deadline, &arena, &found);
+    resolve(r->asked->dns, host, 0, RESOLVE_IPV6_FIRST, end_of(r), &arena, &found);
     if (found.count > 0)
         good = set_addresses(r, port, &found);
-    else if (!status_is_permanent(&found.status) && clock_now() >= clock_earlier(r->asked->deadline, stop_deadline()))
+    else if (!status_is_permanent(&found.status) && clock_now() >= end_of(r))
         fail(r->answer, HTTP_TIMEOUT, late(r));
     else
         fail(r->answer, HTTP_NOT_FOUND_HOST, found.status.text);

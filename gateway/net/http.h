@@ -20,6 +20,7 @@ struct http_request {
     const char *ca_file;      /* "": the system's CAs */
     struct dns *dns;          /* NULL: the system's resolver */
     int64_t deadline;
+    bool heed_stop;           /* ends when the process is told to stop, not only when the grace is over */
 };
 
 enum http_fault { HTTP_FINE, HTTP_NOT_FOUND_HOST, HTTP_UNREACHABLE, HTTP_CERTIFICATE, HTTP_TIMEOUT, HTTP_TOO_LONG, HTTP_OTHER };

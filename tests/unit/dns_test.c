@@ -8,6 +8,13 @@
 #include "nameserver.h"
 #include "place.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define BROKEN_PIPES "broken-pipes"
+
 enum { PATIENCE_MS = 5000, BRIEF_MS = 600 };
 
 static struct place place;
@@ -35,6 +42,16 @@ static void fill_zone(void)
     nameserver_add_fault(&server, "servfail.test", 0, NAMESERVER_SERVFAIL);
     nameserver_add_fault(&server, "refused.test", 0, NAMESERVER_REFUSED);
     nameserver_add_fault(&server, "mute.test", 0, NAMESERVER_MUTE);
+    nameserver_add_fault(&server, "mute1.test", 0, NAMESERVER_MUTE);
+    nameserver_add_fault(&server, "mute2.test", 0, NAMESERVER_MUTE);
+    nameserver_add_fault(&server, "slow1.test", 0, NAMESERVER_SLOW);
+    nameserver_add_fault(&server, "slow2.test", 0, NAMESERVER_SLOW);
+    nameserver_add(&server, "pinned.test", DNS_A, STR("\300\0\2\1"));
+    nameserver_add(&server, "pinned.test", DNS_AAAA, STR("\40\1\15\270\0\0\0\0\0\0\0\0\0\0\0\1"));
+    nameserver_add(&server, "pinned.test", DNS_MX, STR("\0\12\2mx\4test\0"));
+    nameserver_add(&server, "pinned.test", DNS_TXT, STR("\1x"));
+    nameserver_add(&server, "_25._tcp.pinned.test", DNS_TLSA, STR("\3\1\0x"));
+    nameserver_add(&server, "pointer.test", DNS_CNAME, STR("\6pinned\4test\0"));
     nameserver_add_fault(&server, "slow.test", 0, NAMESERVER_SLOW);
     nameserver_add_fault(&server, "garbage.test", 0, NAMESERVER_GARBAGE);
     nameserver_add_fault(&server, "cut.test", 0, NAMESERVER_CUT);
@@ -280,14 +297,20 @@ static void waiters_come_and_go(void)
     end();
 }
 
-/* Three at the same time, with names of their own. */
-static void run_out_of_time(void)
+static void start_asker(struct asker *a)
+{
+    a->count = 1;
+    nameserver_must(pthread_create(&a->thread, NULL, run_asker, a) == 0, "pthread_create");
+}
+
+/* Three at the same time, from BASE on, or the NAMES. */
+static void run_out_of_time(int base, const char *const names[3])
 {
     struct asker askers[3];
 
     for (int i = 0; i < 3; i++) {
-        askers[i] = (struct asker){.first = 5000 + i, .count = 1, .patience = BRIEF_MS};
-        nameserver_must(pthread_create(&askers[i].thread, NULL, run_asker, &askers[i]) == 0, "pthread_create");
+        askers[i] = (struct asker){.first = base + i, .patience = BRIEF_MS, .name = names != NULL ? names[i] : NULL};
+        start_asker(&askers[i]);
     }
     for (int i = 0; i < 3; i++) {
         pthread_join(askers[i].thread, NULL);
@@ -295,35 +318,138 @@ static void run_out_of_time(void)
     }
 }
 
-static void silent_resolvers_hold_up_nobody(void)
+static const char *const mute_names[3] = {"mute.test", "mute1.test", "mute2.test"};
+
+/* How long a question for a name that nobody answers was waited for. */
+static int64_t waited_for(const char *name, int64_t patience)
 {
-    struct asker probe = {.first = 6000, .count = 1, .patience = 3000};
+    const int64_t before = clock_now();
+
+    check(ask(name, DNS_TXT, patience).timed_out);
+    return clock_now() - before;
+}
+
+static void a_few_slow_zones_are_no_silence(void)
+{
+    begin();
+    check_number(ask("slow.test", DNS_A, PATIENCE_MS).outcome, DNS_FOUND);
+    run_out_of_time(0, mute_names);
+    check(waited_for("mute.test", 1000) >= 1000);
+    end();
+}
+
+/* Nobody had asked for anything else for a while: the next question finds out. */
+static void a_few_slow_zones_refuse_nobody(void)
+{
+    struct asker askers[2] = {{.name = "slow1.test", .patience = PATIENCE_MS}, {.name = "slow2.test", .patience = PATIENCE_MS}};
+
+    begin();
+    run_out_of_time(0, mute_names);
+    for (int i = 0; i < 2; i++)
+        start_asker(&askers[i]);
+    for (int i = 0; i < 2; i++) {
+        pthread_join(askers[i].thread, NULL);
+        check_number(askers[i].answer.outcome, DNS_FOUND);
+    }
+    check(waited_for("mute.test", 1000) >= 1000);
+    end();
+}
+
+static void an_answer_after_its_waiter_left_ends_the_silence(void)
+{
+    begin();
+    run_out_of_time(0, mute_names);
+    check(waited_for("mute.test", 2000) < 1000);
+    check(ask("slow1.test", DNS_A, 100).timed_out);
+    poll(NULL, 0, 2 * NAMESERVER_SLOW_MS);
+    check(waited_for("mute.test", 1000) >= 1000);
+    end();
+}
+
+static void silence_leaves_what_is_cached(void)
+{
     struct dns_answer answer;
     int64_t before;
-    int failed = 0;
+
+    begin();
+    check_number(ask("slow.test", DNS_A, PATIENCE_MS).outcome, DNS_FOUND);
+    atomic_store(&server.silent, true);
+    poll(NULL, 0, 5000 - BRIEF_MS + 100);
+    run_out_of_time(5000, NULL);
+    before = clock_now();
+    answer = ask("n5000.many.test", DNS_TXT, 3000);
+    check(answer.timed_out && clock_now() >= before + 500 && clock_now() < before + 1000);
+    check_has(answer.reason, "the resolvers do not answer");
+    before = clock_now();
+    for (int i = 0; i < 30; i++)
+        check_number(ask("slow.test", DNS_A, PATIENCE_MS).outcome, DNS_FOUND);
+    check(clock_now() < before + 500);
+    atomic_store(&server.silent, false);
+    end();
+}
+
+static void silent_resolvers_hold_up_no_backlog(void)
+{
+    enum { CROWD = 80 };
+    struct asker askers[CROWD];
+    struct dns_answer answer;
+    int64_t before;
+    int at_once = 0;
 
     begin();
     atomic_store(&server.silent, true);
-    run_out_of_time();
-    nameserver_must(pthread_create(&probe.thread, NULL, run_asker, &probe) == 0, "pthread_create");
-    poll(NULL, 0, 100);
+    run_out_of_time(5000, NULL);
+    for (int i = 0; i < CROWD; i++) {
+        askers[i] = (struct asker){.first = 6000 + i, .patience = PATIENCE_MS};
+        start_asker(&askers[i]);
+    }
+    for (int i = 0; i < CROWD; i++) {
+        pthread_join(askers[i].thread, NULL);
+        check(askers[i].answer.timed_out);
+    }
     before = clock_now();
     for (int i = 0; i < 100; i++) {
         answer = ask("mx.test", DNS_A, PATIENCE_MS);
-        failed += answer.outcome == DNS_FAILED && answer.timed_out;
+        at_once += answer.timed_out;
     }
-    check_number(failed, 100);
+    check_number(at_once, 100);
     check_has(answer.reason, "the resolvers do not answer");
     check(clock_now() < before + 500);
     /* They are back. */
     atomic_store(&server.silent, false);
     before = clock_now();
-    while (ask("mx.test", DNS_A, PATIENCE_MS).outcome != DNS_FOUND && clock_now() < before + 10000)
+    while (ask("mx.test", DNS_A, PATIENCE_MS).outcome != DNS_FOUND && clock_now() < before + 20000)
         poll(NULL, 0, 20);
-    check(clock_now() < before + 4000);
-    pthread_join(probe.thread, NULL);
+    check(clock_now() < before + 10000);
     check_number(ask("n1.many.test", DNS_A, PATIENCE_MS).outcome, DNS_FOUND);
-    check_number(ask("n2.many.test", DNS_A, PATIENCE_MS).outcome, DNS_FOUND);
+    end();
+}
+
+static void a_prefetch_finds_the_answer_sooner(void)
+{
+    int64_t before = clock_now();
+
+    begin();
+    dns_prefetch(dns, "Slow.test.", DNS_A);
+    dns_prefetch(dns, "not a name", DNS_A);
+    check(clock_now() < before + NAMESERVER_SLOW_MS);
+    poll(NULL, 0, 2 * NAMESERVER_SLOW_MS);
+    before = clock_now();
+    check_number(ask("slow.test", DNS_A, PATIENCE_MS).outcome, DNS_FOUND);
+    check(clock_now() < before + NAMESERVER_SLOW_MS);
+    end();
+}
+
+static void a_prefetch_in_silence_asks_nothing(void)
+{
+    int asked;
+
+    begin();
+    run_out_of_time(0, mute_names);
+    asked = atomic_load(&server.asked);
+    dns_prefetch(dns, "n7000.many.test", DNS_A);
+    poll(NULL, 0, 200);
+    check_number(atomic_load(&server.asked), asked);
     end();
 }
 
@@ -375,7 +501,7 @@ static void silence_is_not_ended_by_failures(void)
                     write_file("hasty.conf", "server:\n    infra-cache-min-rtt: 100\n    infra-cache-max-rtt: 400\n"), error);
     check_text(error, "");
     atomic_store(&server.silent, true);
-    run_out_of_time();
+    run_out_of_time(5000, NULL);
     before = clock_now();
     while (clock_now() < before + 3000) {
         const struct dns_answer answer = ask("mx.test", DNS_A, BRIEF_MS);
@@ -451,6 +577,187 @@ static void a_fragment_has_the_last_word(void)
     end();
 }
 
+/* Opens with a host of its own, whose files hold these texts; SAID is what was logged. */
+static void open_host(const char *resolv_conf, const char *hosts, const char *root_key, bool validate, char said[4096])
+{
+    char paths[3][256], error[DNS_REASON_SIZE] = "";
+    const struct dns_host_files files = {paths[0], paths[1], root_key != NULL ? paths[2] : ""};
+    const struct dns_settings settings = {
+        .forward = resolv_conf != NULL ? "" : server.forward, .trust_anchor = "", .unbound_conf = "", .validate = validate, .host = &files};
+    int kept = dup(STDERR_FILENO), log = open(place_path(&place, "log"), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    ssize_t length;
+
+    nameserver_must(kept >= 0 && log >= 0 && dup2(log, STDERR_FILENO) == STDERR_FILENO, "log");
+    snprintf(paths[0], sizeof paths[0], "%s", write_file("resolv.conf", resolv_conf != NULL ? resolv_conf : ""));
+    snprintf(paths[1], sizeof paths[1], "%s", hosts != NULL ? write_file("hosts", hosts) : place_path(&place, "no-hosts"));
+    snprintf(paths[2], sizeof paths[2], "%s", write_file("root.key", root_key != NULL ? root_key : ""));
+    arena_init(&arena);
+    dns = dns_open(&settings, error, sizeof error);
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    length = pread(log, said, 4095, 0);
+    said[length > 0 ? length : 0] = '\0';
+    close(log);
+    check_text(error, "");
+    nameserver_must(dns != NULL, "dns_open");
+}
+
+static const char *own_resolver(void)
+{
+    static char text[64];
+
+    snprintf(text, sizeof text, "search test\nnameserver %s\n", server.forward);
+    return text;
+}
+
+static bool is_address(const struct dns_answer *answer, size_t i, const char *text)
+{
+    char found[ADDRESS_TEXT_SIZE] = "";
+    struct address address;
+
+    if (i < answer->count && dns_read_address(answer->records[i], answer->records[i].length == 4 ? DNS_A : DNS_AAAA, &address))
+        address_text(&address, found);
+    return strcmp(found, text) == 0;
+}
+
+static void names_of_the_host_hide_addresses_and_nothing_else(void)
+{
+    static const char hosts[] = "# comment\n\n127.0.0.1\tlocalhost # more\n10.0.0.7  Pinned.test short\r\n10.0.0.8 pinned.test.\n"
+                                "fd00::7 six.test\n";
+    struct dns_answer answer;
+    char said[4096];
+
+    open_host(own_resolver(), hosts, NULL, false, said);
+    check_text(said, "");
+    answer = ask("PINNED.test", DNS_A, PATIENCE_MS);
+    check_number(answer.count, 2);
+    check(is_address(&answer, 0, "10.0.0.7") || is_address(&answer, 0, "10.0.0.8"));
+    check(!answer.secure);
+    check_text(answer.canonical, "pinned.test");
+    check_number(ask("pinned.test", DNS_AAAA, PATIENCE_MS).outcome, DNS_NO_DATA);
+    check_number(ask("pinned.test", DNS_MX, PATIENCE_MS).outcome, DNS_FOUND);
+    check_number(ask("pinned.test", DNS_TXT, PATIENCE_MS).outcome, DNS_FOUND);
+    check_number(ask("_25._tcp.pinned.test", DNS_TLSA, PATIENCE_MS).outcome, DNS_FOUND);
+    check_number(ask("pinned.test", DNS_TLSA, PATIENCE_MS).outcome, DNS_NO_DATA);
+    answer = ask("six.test", DNS_AAAA, PATIENCE_MS);
+    check(is_address(&answer, 0, "fd00::7"));
+    check_number(ask("six.test", DNS_A, PATIENCE_MS).outcome, DNS_NO_DATA);
+    /* Nobody else knows these. */
+    check_number(ask("short", DNS_A, PATIENCE_MS).outcome, DNS_FOUND);
+    check_number(ask("six.test", DNS_MX, PATIENCE_MS).outcome, DNS_NO_DATA);
+    check_number(ask("nope.test", DNS_A, PATIENCE_MS).outcome, DNS_NO_NAME);
+    check_number(ask("x.pinned.test", DNS_A, PATIENCE_MS).outcome, DNS_NO_NAME);
+    check_number(ask("localhost", DNS_AAAA, PATIENCE_MS).outcome, DNS_FOUND);
+    check_number(ask("mx.test", DNS_A, PATIENCE_MS).count, 2);
+    end();
+}
+
+static void bad_lines_of_the_hosts_file_are_passed_over(void)
+{
+    static const char hosts[] = "10.0.0.1 first.test\n10.0.0 bad.test\n10.0.0.2\nfe80::1%lo x.test\n10.0.0.3 a/b.test\n10.0.0.4 last.test";
+    char said[4096];
+
+    open_host(own_resolver(), hosts, NULL, false, said);
+    check_has(said, "level=warning");
+    check_has(said, "4 lines cannot be read, the first is line 2");
+    check(strchr(said, '\n') == strrchr(said, '\n'));
+    check_number(ask("first.test", DNS_A, PATIENCE_MS).outcome, DNS_FOUND);
+    check_number(ask("last.test", DNS_A, PATIENCE_MS).outcome, DNS_FOUND);
+    check_number(ask("bad.test", DNS_A, PATIENCE_MS).outcome, DNS_NO_NAME);
+    end();
+    open_host(own_resolver(), NULL, NULL, false, said);
+    check_text(said, "");
+    check_number(ask("pinned.test", DNS_A, PATIENCE_MS).count, 1);
+    end();
+}
+
+static void the_hosts_file_is_bounded(void)
+{
+    struct buf text = {0};
+    char said[4096];
+
+    for (int i = 0; i < 10001; i++)
+        buf_print(&text, "10.0.0.1 h%d.test\n", i);
+    open_host(own_resolver(), buf_text(&text), NULL, false, said);
+    check_has(said, "it is too large");
+    check_number(ask("h0.test", DNS_A, PATIENCE_MS).outcome, DNS_FOUND);
+    check_number(ask("h9999.test", DNS_A, PATIENCE_MS).outcome, DNS_FOUND);
+    check_number(ask("h10000.test", DNS_A, PATIENCE_MS).outcome, DNS_NO_NAME);
+    end();
+    buf_clear(&text);
+    buf_add_text(&text, "10.0.0.1 first.test\n");
+    while (text.length < 1 << 20)
+        buf_add_text(&text, "# a comment that is of no use\n");
+    buf_add_text(&text, "10.0.0.1 last.test\n");
+    open_host(own_resolver(), buf_text(&text), NULL, false, said);
+    check_has(said, "it is too large");
+    check_number(ask("first.test", DNS_A, PATIENCE_MS).outcome, DNS_FOUND);
+    check_number(ask("last.test", DNS_A, PATIENCE_MS).outcome, DNS_NO_NAME);
+    end();
+    buf_done(&text);
+}
+
+/* With resolvers of our own the file of the host does not count. */
+static void other_resolvers_leave_the_hosts_file_alone(void)
+{
+    char said[4096];
+
+    open_host(NULL, "10.0.0.7 pinned.test\n10.0.0.7 only.test\n", NULL, false, said);
+    check_number(ask("pinned.test", DNS_AAAA, PATIENCE_MS).outcome, DNS_FOUND);
+    check_number(ask("only.test", DNS_A, PATIENCE_MS).outcome, DNS_NO_NAME);
+    end();
+}
+
+static void a_host_without_a_resolver_is_told(void)
+{
+    char said[4096];
+
+    open_host("# nothing\nsearch test\n", "", NULL, false, said);
+    check_has(said, "level=warning");
+    check_has(said, "resolv.conf");
+    check_has(said, "it names no resolver: 127.0.0.1 is asked");
+    end();
+    open_host(own_resolver(), "", NULL, false, said);
+    check_text(said, "");
+    end();
+}
+
+/* The test's zones are not signed: what an anchor stands above is bogus.  What is in lan is let alone but for an anchor of its own. */
+static void keys_of_the_host_stand_beside_our_own(void)
+{
+    char said[4096];
+
+    open_host(NULL, "", "host.lan. IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n", true, said);
+    check_text(said, "");
+    check(ask("mx.test", DNS_A, 20000).bogus);
+    check(ask("host.lan", DNS_A, 20000).bogus);
+    end();
+    open_host(NULL, "", ". IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n", true, said);
+    check_text(said, "");
+    check(ask("mx.test", DNS_A, 20000).bogus);
+    end();
+}
+
+static void bad_keys_of_the_host_stop_nothing(void)
+{
+    static const char *const keys[][2] = {
+        {"", "there is no trust anchor in it"},
+        {"; only a comment\n", "there is no trust anchor in it"},
+        {". IN DS 1 2 three\n", "root.key"},
+        {"host.lan. IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n. IN nonsense\n", "root.key"},
+    };
+    char said[4096];
+
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        open_host(NULL, "", keys[i][0], true, said);
+        check_has(said, "level=warning");
+        check_has(said, keys[i][1]);
+        check_has(said, "only the root keys that this program knows count");
+        check(ask("mx.test", DNS_A, 20000).bogus);
+        end();
+    }
+}
+
 static void the_hosts_own_resolvers_and_the_root_open(void)
 {
     char error[DNS_REASON_SIZE] = "";
@@ -466,6 +773,62 @@ static void the_hosts_own_resolvers_and_the_root_open(void)
     check_text(error, "");
     check(dns != NULL);
     end();
+}
+
+static bool is_pipe(int fd)
+{
+    struct sockaddr_storage name = {0};
+    socklen_t length = sizeof name;
+    struct stat s;
+
+    if (fstat(fd, &s) == 0 && S_ISFIFO(s.st_mode))
+        return true;
+    return getsockname(fd, (struct sockaddr *)&name, &length) == 0 && name.ss_family == AF_UNIX;
+}
+
+/* Those of libunbound. */
+static void break_pipes(void)
+{
+    const int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    for (int fd = 3; fd < 64; fd++)
+        if (is_pipe(fd))
+            dup2(nothing, fd);
+}
+
+/* In a process of its own. */
+static int live_with_broken_pipes(void)
+{
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0});
+    begin();
+    check_number(ask("mx.test", DNS_A, PATIENCE_MS).outcome, DNS_FOUND);
+    break_pipes();
+    ask("n1.many.test", DNS_A, PATIENCE_MS);
+    return 0;
+}
+
+static void a_broken_pipe_ends_the_process(void)
+{
+    const int64_t before = clock_now();
+    int said[2], status = 0;
+    char text[4096] = "";
+    pid_t child;
+
+    nameserver_must(pipe2(said, O_CLOEXEC) == 0, "pipe2");
+    child = fork();
+    if (child == 0) {
+        dup2(said[1], STDERR_FILENO);
+        execl("/proc/self/exe", "dns_test", BROKEN_PIPES, (char *)NULL);
+        _exit(1);
+    }
+    close(said[1]);
+    nameserver_must(waitpid(child, &status, 0) == child, "waitpid");
+    check(read(said[0], text, sizeof text - 1) > 0);
+    close(said[0]);
+    check(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    check_has(text, "level=error");
+    check_has(text, "libunbound");
+    check(clock_now() < before + PATIENCE_MS);
 }
 
 /* Runs last: what has begun to stop does not start again. */
@@ -505,14 +868,28 @@ static const struct test_case cases[] = {
     TEST_CASE(a_question_under_way_does_not_hold_up_the_end),
     TEST_CASE(everybody_gets_his_own_answer),
     TEST_CASE(waiters_come_and_go),
-    TEST_CASE(silent_resolvers_hold_up_nobody),
+    TEST_CASE(a_few_slow_zones_are_no_silence),
+    TEST_CASE(a_few_slow_zones_refuse_nobody),
+    TEST_CASE(an_answer_after_its_waiter_left_ends_the_silence),
+    TEST_CASE(silence_leaves_what_is_cached),
+    TEST_CASE(silent_resolvers_hold_up_no_backlog),
+    TEST_CASE(a_prefetch_finds_the_answer_sooner),
+    TEST_CASE(a_prefetch_in_silence_asks_nothing),
     TEST_CASE(silence_is_not_ended_by_failures),
     TEST_CASE(without_signatures_nothing_passes),
     /* libunbound's parser does not forget a file that it gave up in: the good one comes first. */
     TEST_CASE(a_fragment_has_the_last_word),
     TEST_CASE(bad_files_are_named),
     TEST_CASE(the_error_output_is_kept),
+    TEST_CASE(names_of_the_host_hide_addresses_and_nothing_else),
+    TEST_CASE(bad_lines_of_the_hosts_file_are_passed_over),
+    TEST_CASE(the_hosts_file_is_bounded),
+    TEST_CASE(other_resolvers_leave_the_hosts_file_alone),
+    TEST_CASE(a_host_without_a_resolver_is_told),
+    TEST_CASE(keys_of_the_host_stand_beside_our_own),
+    TEST_CASE(bad_keys_of_the_host_stop_nothing),
     TEST_CASE(the_hosts_own_resolvers_and_the_root_open),
+    TEST_CASE(a_broken_pipe_ends_the_process),
     TEST_CASE(a_stop_ends_the_wait),
 };
 
@@ -523,7 +900,7 @@ int main(int argc, char **argv)
     place_open(&place);
     fill_zone();
     nameserver_start(&server);
-    status = test_main(cases, TEST_COUNT(cases), argc, argv);
+    status = argc == 2 && strcmp(argv[1], BROKEN_PIPES) == 0 ? live_with_broken_pipes() : test_main(cases, TEST_COUNT(cases), argc, argv);
     nameserver_stop(&server);
     place_close(&place);
     return status;

@@ -344,19 +344,32 @@ static inline void nameserver_accept(struct nameserver *n)
         close(fd);
 }
 
-/* Questions are small: one comes as a whole. */
-static inline bool nameserver_hear_tcp(struct nameserver *n, int fd)
+static inline bool nameserver_answer_tcp(struct nameserver *n, int fd, const unsigned char *bytes, size_t length)
 {
-    unsigned char bytes[4096], head[2];
-    ssize_t length = recv(fd, bytes, sizeof bytes, 0);
+    unsigned char head[2];
 
-    if (length < 3)
-        return false;
-    if (nameserver_answer(n, bytes + 2, (size_t)length - 2) == NAMESERVER_MUTE)
+    if (nameserver_answer(n, bytes, length) == NAMESERVER_MUTE)
         return true;
     head[0] = (unsigned char)(n->reply.length >> 8);
     head[1] = (unsigned char)n->reply.length;
     return send(fd, head, 2, MSG_NOSIGNAL) == 2 && send(fd, n->reply.bytes, n->reply.length, MSG_NOSIGNAL) == (ssize_t)n->reply.length;
+}
+
+/* Questions are small: they come as a whole, but there may be several (RFC 7766 section 6.2.1.1). */
+static inline bool nameserver_hear_tcp(struct nameserver *n, int fd)
+{
+    unsigned char bytes[4096];
+    ssize_t got = recv(fd, bytes, sizeof bytes, 0);
+    size_t length;
+
+    if (got < 3)
+        return false;
+    for (size_t at = 0; at + 2 < (size_t)got; at += 2 + length) {
+        length = (size_t)bytes[at] << 8 | bytes[at + 1];
+        if (length > (size_t)got - at - 2 || !nameserver_answer_tcp(n, fd, bytes + at + 2, length))
+            return false;
+    }
+    return true;
 }
 
 static inline void *nameserver_run(void *argument)
