@@ -43,6 +43,21 @@ struct status sts_policies_store(struct tables *t, struct str domain, const stru
     return tables_execute(t, q);
 }
 
+enum answer sts_policies_forget(struct tables *t, struct str domain, int64_t now)
+{
+    struct db_query *q = tables_query(t, "DELETE FROM sts_policies WHERE domain = ?1 AND expires <= ?2");
+    struct status status;
+
+    if (q == NULL)
+        return ANSWER_FAILED;
+    db_bind_str(q, 1, domain);
+    db_bind_int(q, 2, now);
+    status = tables_execute(t, q);
+    if (!status_is_ok(&status))
+        return ANSWER_FAILED;
+    return db_changes(tables_db(t)) > 0 ? ANSWER_YES : ANSWER_NO;
+}
+
 struct status sts_policies_tidy(struct tables *t, int64_t now)
 {
     struct db_query *q = tables_query(t, "DELETE FROM sts_policies WHERE expires <= ?1");

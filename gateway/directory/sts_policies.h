@@ -19,6 +19,8 @@ struct sts_row {
 enum answer sts_policies_find(struct tables *t, struct str domain, int64_t now, struct arena *arena, struct sts_row *row);
 /* Takes the place of what there was. */
 struct status sts_policies_store(struct tables *t, struct str domain, const struct sts_row *row);
+/* Deletes that of DOMAIN if it has expired by NOW; ANSWER_NO: there is none. */
+enum answer sts_policies_forget(struct tables *t, struct str domain, int64_t now);
 /* Deletes what has expired by NOW. */
 struct status sts_policies_tidy(struct tables *t, int64_t now);
 

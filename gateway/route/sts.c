@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/stop.h"
 #include "base/thread.h"
 #include "directory/pool.h"
 #include "directory/sts_policies.h"
@@ -14,9 +15,11 @@
 #include <string.h>
 
 /* A failure is remembered when the fetch had its fair time. */
-enum { FETCH_MS = 60000, FAIR_MS = 5000, TIDY_MS = 3600000 };
+enum { FETCH_MS = 60000, FAIR_MS = 5000, LOOK_MS = 500, TIDY_MS = 3600000, GONE_MS = 6 * 3600000 };
 /* Seconds.  A policy lives for a minute at least, so that one that says 0 is not fetched for every message. */
 enum { AGE_LEAST = 60, REFRESH_LEAST = 300, REFRESH_MOST = 86400 };
+/* Rows stay behind their end, so that it can be told when mail comes. */
+enum { EXPIRED_KEPT = 30 * 86400 };
 
 struct sts {
     char *db_path, *ca_file;
@@ -38,7 +41,10 @@ struct call {
     int64_t deadline;
     struct arena *arena;
     char id[STS_ID_SIZE]; /* of the record; "": there is none that counts */
+    const char *gone;     /* why not */
     struct sts_held held;
+    bool lapsed;          /* one that was enforced has expired */
+    bool stopping;
     enum sts_trouble trouble;
     char reason[STS_REASON_SIZE];
 };
@@ -86,6 +92,26 @@ static void fail(struct call *c, enum sts_trouble trouble, const char *reason)
     snprintf(c->reason, sizeof c->reason, "%s", reason);
 }
 
+/* A policy that is there goes on. */
+static void fail_stopping(struct call *c)
+{
+    if (c->held.counts)
+        return;
+    fail(c, STS_FETCH, "stopping");
+    c->stopping = true;
+}
+
+/* Once in PAUSE; the lock is taken. */
+static bool is_due(int64_t *next, int64_t pause)
+{
+    int64_t now = clock_now();
+
+    if (now < *next)
+        return false;
+    *next = now + pause;
+    return true;
+}
+
 /* What is kept counts before the row: it is younger, and it is there where it could not be stored. */
 static bool take_kept(struct call *c, const struct sts_entry *e)
 {
@@ -107,11 +133,16 @@ static bool look_in_memory(struct call *c)
 /* One that cannot be read, because an earlier program or a person wrote it, is none. */
 static void hold_row(struct call *c, const struct sts_row *row)
 {
+    struct sts_held *h = &c->held;
     struct sts_policy policy;
     const char *problem;
 
-    c->held = (struct sts_held){.text = row->policy, .fetched = row->fetched, .expires = row->expires};
-    c->held.counts = str_copy(str_of(row->id), c->held.id, STS_ID_SIZE) && sts_read_policy(&policy, row->policy, c->arena, &problem);
+    *h = (struct sts_held){.text = row->policy, .fetched = row->fetched, .expires = row->expires};
+    if (!str_copy(str_of(row->id), h->id, STS_ID_SIZE) || !sts_read_policy(&policy, row->policy, c->arena, &problem))
+        return;
+    h->mode = policy.mode;
+    h->counts = unix_now() < h->expires;
+    c->lapsed = !h->counts && h->mode == STS_ENFORCE;
 }
 
 static bool look_in_database(struct call *c)
@@ -122,12 +153,14 @@ static bool look_in_database(struct call *c)
 
     if (t == NULL)
         return false;
-    found = sts_policies_find(t, str_of(c->domain), unix_now(), c->arena, &row);
+    found = sts_policies_find(t, str_of(c->domain), 0, c->arena, &row); /* also one that has expired */
     pool_return(c->s->pool, t, found == ANSWER_FAILED);
     if (found == ANSWER_YES)
         hold_row(c, &row);
     return found != ANSWER_FAILED;
 }
+
+static const char NO_RECORD[] = "there is no MTA-STS record";
 
 /* Section 3.1: what begins otherwise is no record of ours, and of ours there is one. */
 static void read_records(struct call *c, const struct dns_answer *a)
@@ -144,10 +177,19 @@ static void read_records(struct call *c, const struct dns_answer *a)
         good = sts_read_record(buf_str(&text), c->id);
     }
     buf_done(&text);
+    c->gone = count == 0 ? NO_RECORD : count > 1 ? "there is more than one MTA-STS record" : "the MTA-STS record is broken";
     if (count <= 1 && good)
         return;
     c->id[0] = '\0';
-    fail(c, STS_INVALID, count > 1 ? "there is more than one MTA-STS record" : "the MTA-STS record is broken");
+    fail(c, STS_INVALID, c->gone);
+}
+
+/* A stop of ours says nothing of the domain. */
+static void read_failure(struct call *c, const struct dns_answer *a)
+{
+    c->gone = a->outcome == DNS_FAILED ? arena_text(c->arena, str_of(a->reason)) : NO_RECORD;
+    if (a->outcome == DNS_FAILED && stop_seen())
+        fail_stopping(c);
 }
 
 /* The rest of the call's time is the fetch's. */
@@ -161,6 +203,8 @@ static void ask_record(struct call *c)
     dns_ask(c->s->dns, name, DNS_TXT, deadline, c->arena, &a);
     if (a.outcome == DNS_FOUND)
         read_records(c, &a);
+    else
+        read_failure(c, &a);
 }
 
 static void log_fetched(const char *domain, const char *id, const struct sts_policy *policy)
@@ -175,7 +219,8 @@ static void log_fetched(const char *domain, const char *id, const struct sts_pol
     log_end(&line);
 }
 
-/* Somebody ought to know before a policy that counts is lost (section 10.2); where there is none it is the other side's affair. */
+/* Somebody ought to know before a policy that counts is lost (section 10.2), but for one that asks for nothing (section 3.3); where there is
+ * none it is the other side's affair. */
 static void log_failed(const char *domain, const char *id, const struct sts_fetched *f, int64_t expires)
 {
     struct log_line line;
@@ -184,20 +229,29 @@ static void log_failed(const char *domain, const char *id, const struct sts_fetc
     log_text(&line, "domain", domain);
     log_text(&line, "id", id);
     if (expires > 0)
-        log_number(&line, "left_s", expires - unix_now());
+        log_number(&line, "left_s", expires > unix_now() ? expires - unix_now() : 0);
     log_text(&line, "reason", f->reason);
+    log_end(&line);
+}
+
+static void log_warning(const struct call *c, const char *event, const char *number, int64_t value, const char *reason)
+{
+    struct log_line line;
+
+    log_begin(&line, LOG_LEVEL_WARNING, event);
+    log_text(&line, "domain", c->domain);
+    log_text(&line, "id", c->held.id);
+    log_number(&line, number, value);
+    log_text(&line, "reason", reason);
     log_end(&line);
 }
 
 static bool is_time_to_tidy(struct sts *s)
 {
-    int64_t now = clock_now();
     bool it_is;
 
     lock_take(&s->lock);
-    it_is = now >= s->tidy_at;
-    if (it_is)
-        s->tidy_at = now + TIDY_MS;
+    it_is = is_due(&s->tidy_at, TIDY_MS);
     lock_release(&s->lock);
     return it_is;
 }
@@ -207,7 +261,7 @@ static struct status store_in(struct sts *s, struct tables *t, const char *domai
     struct status status = sts_policies_store(t, str_of(domain), row);
 
     if (status_is_ok(&status) && is_time_to_tidy(s))
-        status = sts_policies_tidy(t, unix_now());
+        status = sts_policies_tidy(t, unix_now() - EXPIRED_KEPT);
     return status;
 }
 
@@ -230,18 +284,28 @@ static void store(struct sts *s, const char *domain, const struct sts_held *h)
 
 static void hold_fetched(struct sts_held *h, const char *id, const struct sts_policy *policy)
 {
-    *h = (struct sts_held){.counts = true, .text = policy->text, .fetched = unix_now()};
+    *h = (struct sts_held){.counts = true, .text = policy->text, .mode = policy->mode, .fetched = unix_now()};
     h->expires = h->fetched + (policy->max_age > AGE_LEAST ? policy->max_age : AGE_LEAST);
     snprintf(h->id, sizeof h->id, "%s", id);
 }
 
-/* E is in use and marked as being fetched; the lock is not taken.  EXPIRES: when the policy of before does, 0: there is none. */
+/* F failed; the lock is taken.  True: it is to be logged. */
+static bool remember(struct sts *s, struct sts_entry *e, const struct sts_fetched *f, bool is_fair)
+{
+    if (f->stopping)
+        return false;
+    if (is_fair)
+        sts_memory_fail(e, f->trouble, f->reason, clock_now());
+    return is_due(&e->told_until, STS_REMEMBERED_MS) && !s->read_only;
+}
+
+/* E is in use and marked as being fetched; the lock is not taken.  EXPIRES: when the policy does that is to be lost, 0: there is none. */
 static bool fetch(struct sts *s, struct sts_entry *e, const char *id, int64_t expires, int64_t deadline, struct sts_fetched *f)
 {
     int64_t began = clock_now();
     struct arena arena;
     struct sts_held h;
-    bool ok;
+    bool ok, tell = false;
 
     arena_init(&arena);
     sts_fetch(e->domain, s->dns, s->ca_file, clock_earlier(deadline, began + FETCH_MS), &arena, f);
@@ -251,19 +315,25 @@ static bool fetch(struct sts *s, struct sts_entry *e, const char *id, int64_t ex
     if (!s->read_only && ok) {
         store(s, e->domain, &h);
         log_fetched(e->domain, id, &f->policy);
-    } else if (!s->read_only) {
-        log_failed(e->domain, id, f, expires);
     }
     lock_take(&s->lock);
     if (ok)
         sts_memory_keep(&s->memory, e, &h, clock_now());
-    else if (clock_now() < deadline || deadline - began >= FAIR_MS)
-        sts_memory_fail(e, f->trouble, f->reason, clock_now());
+    else
+        tell = remember(s, e, f, clock_now() < deadline || deadline - began >= FAIR_MS);
     e->fetching = false;
     signal_all(&s->changed);
     lock_release(&s->lock);
+    if (tell)
+        log_failed(e->domain, id, f, expires);
     arena_done(&arena);
     return ok;
+}
+
+/* 0: nothing would be lost. */
+static int64_t loss_at(const struct sts_held *h)
+{
+    return h->counts && h->mode != STS_NONE ? h->expires : 0;
 }
 
 /* The lock is taken before and after. */
@@ -273,8 +343,10 @@ static void fetch_here(struct call *c, struct sts_entry *e)
 
     e->fetching = true;
     lock_release(&c->s->lock);
-    if (!fetch(c->s, e, c->id, c->held.counts ? c->held.expires : 0, c->deadline, &f))
+    if (!fetch(c->s, e, c->id, loss_at(&c->held), c->deadline, &f) && !f.stopping)
         fail(c, f.trouble, f.reason);
+    else if (f.stopping)
+        fail_stopping(c);
     lock_take(&c->s->lock);
     take_kept(c, e);
 }
@@ -304,8 +376,8 @@ static void fetch_beside(struct call *c, struct sts_entry *e)
 {
     struct job *j = memory_new(sizeof *j);
 
-    *j = (struct job){.s = c->s, .e = e, .expires = c->held.expires};
-    memcpy(j->id, c->id, sizeof j->id);
+    *j = (struct job){.s = c->s, .e = e, .expires = loss_at(&c->held)};
+    memcpy(j->id, c->held.id, sizeof j->id);
     if (!thread_start(run_job, j)) {
         memory_free(&j);
         return;
@@ -324,20 +396,28 @@ static bool is_old(const struct sts_held *h)
     return age < 0 || age >= (most > REFRESH_LEAST ? most : REFRESH_LEAST);
 }
 
+/* The lock is taken. */
+static void refresh(struct call *c, struct sts_entry *e)
+{
+    if (is_old(&c->held) && clock_now() >= e->quiet_until && !e->fetching && !c->s->read_only && !stop_seen())
+        fetch_beside(c, e);
+}
+
 /* The record's id is known; the lock is taken. */
 static void settle(struct call *c, struct sts_entry *e)
 {
     for (;;) {
-        bool is_quiet = clock_now() < e->quiet_until;
-
         take_kept(c, e);
         if (c->held.counts && strcmp(c->held.id, c->id) == 0) {
-            if (is_old(&c->held) && !is_quiet && !e->fetching && !c->s->read_only)
-                fetch_beside(c, e);
+            refresh(c, e);
             return;
         }
-        if (is_quiet) {
+        if (clock_now() < e->quiet_until) {
             fail(c, e->trouble, e->reason);
+            return;
+        }
+        if (stop_seen()) {
+            fail_stopping(c);
             return;
         }
         if (!e->fetching) {
@@ -346,10 +426,11 @@ static void settle(struct call *c, struct sts_entry *e)
         }
         if (c->held.counts)
             return;
-        if (!signal_wait(&c->s->changed, &c->s->lock, c->deadline)) {
+        if (clock_now() >= c->deadline) {
             fail(c, STS_FETCH, "the policy is still being fetched");
             return;
         }
+        signal_wait(&c->s->changed, &c->s->lock, clock_earlier(c->deadline, clock_now() + LOOK_MS));
     }
 }
 
@@ -367,6 +448,46 @@ static void follow_record(struct call *c)
         e->users--;
     }
     lock_release(&c->s->lock);
+}
+
+/* Whoever hides the record and stops the web server must not make the policy lapse unseen (sections 3.3, 10.2). */
+static void follow_policy(struct call *c)
+{
+    struct sts_entry *e;
+    bool tell = false;
+
+    lock_take(&c->s->lock);
+    e = sts_memory_make(&c->s->memory, c->domain, clock_now());
+    if (e != NULL) {
+        take_kept(c, e);
+        refresh(c, e);
+        tell = !c->s->read_only && !stop_seen() && c->held.mode != STS_NONE && is_due(&e->gone_until, GONE_MS);
+    }
+    lock_release(&c->s->lock);
+    if (tell)
+        log_warning(c, "sts-record-gone", "left_s", c->held.expires - unix_now(), c->gone);
+}
+
+/* Whoever deletes the row says so. */
+static void tell_lapse(const struct call *c)
+{
+    char error[STATUS_TEXT_SIZE];
+    struct tables *t = tables_open(c->s->db_path, error, sizeof error);
+    enum answer was_there = t != NULL ? sts_policies_forget(t, str_of(c->domain), unix_now()) : ANSWER_FAILED;
+
+    tables_close(&t);
+    if (was_there != ANSWER_NO)
+        log_warning(c, "sts-expired", "ago_s", unix_now() - c->held.expires, c->trouble != STS_FINE ? c->reason : c->gone);
+}
+
+static void follow(struct call *c)
+{
+    if (c->id[0] != '\0')
+        follow_record(c);
+    else if (c->held.counts)
+        follow_policy(c);
+    if (c->lapsed && !c->held.counts && !c->stopping && !c->s->read_only)
+        tell_lapse(c);
 }
 
 static void hand_out(const struct call *c, struct sts_answer *answer)
@@ -391,8 +512,7 @@ void sts_find(struct sts *s, const char *domain, int64_t deadline, struct arena 
         return;
     if (look_in_memory(&c) || look_in_database(&c)) {
         ask_record(&c);
-        if (c.id[0] != '\0')
-            follow_record(&c);
+        follow(&c);
     } else {
         fail(&c, STS_DATABASE, "the database of MTA-STS policies cannot be read");
     }

@@ -1,5 +1,6 @@
 #include "route/sts_fetch.h"
 
+#include "base/stop.h"
 #include "net/http.h"
 
 #include <stdarg.h>
@@ -46,6 +47,8 @@ static void read_answer(struct sts_fetched *f, const struct http_answer *http, s
         read_body(f, http, arena);
     else if (http->code != 0)
         fail(f, STS_FETCH, "the policy cannot be fetched: HTTP status %d", http->code);
+    else if (http->fault == HTTP_TIMEOUT && stop_seen())
+        *f = (struct sts_fetched){.trouble = STS_FETCH, .stopping = true, .reason = "stopping"};
     else
         fail(f, http->fault == HTTP_CERTIFICATE ? STS_WEBPKI : STS_FETCH, "the policy cannot be fetched: %s", http->error);
 }
@@ -53,7 +56,7 @@ static void read_answer(struct sts_fetched *f, const struct http_answer *http, s
 void sts_fetch(const char *domain, struct dns *dns, const char *ca_file, int64_t deadline, struct arena *arena, struct sts_fetched *f)
 {
     char url[URL_SIZE];
-    const struct http_request request = {.url = url, .ca_file = ca_file, .dns = dns, .deadline = deadline};
+    const struct http_request request = {.url = url, .ca_file = ca_file, .dns = dns, .deadline = deadline, .heed_stop = true};
     struct http_answer http;
 
     *f = (struct sts_fetched){.trouble = STS_FINE};

@@ -10,6 +10,7 @@
 
 struct sts_fetched {
     enum sts_trouble trouble; /* STS_FINE: there is a policy */
+    bool stopping;            /* STS_FETCH, because the process was told to stop: nothing is known */
     char reason[STS_REASON_SIZE];
     struct sts_policy policy; /* in ARENA */
 };

@@ -17,6 +17,7 @@ struct sts_held {
     bool counts;
     char id[STS_ID_SIZE];
     struct str text;
+    enum sts_mode mode;
     int64_t fetched, expires;
 };
 
@@ -30,6 +31,8 @@ struct sts_entry {
     struct sts_held kept;
     int64_t kept_until;
     int64_t quiet_until; /* a fetch has failed: trouble, reason */
+    int64_t told_until;  /* it was logged */
+    int64_t gone_until;  /* that there is no record was logged */
     enum sts_trouble trouble;
     char reason[STS_REASON_SIZE];
 };

@@ -6,7 +6,7 @@
  * Makes the database if need be.  FORWARD is a name server as net/dns takes it; nothing is validated.  DNS_TIMEOUT in milliseconds.  Reads a
  * command a line, with its words between tabs, and answers each with one line:
  *     find DOMAIN SECONDS           sts_find with that deadline: `MODE ID MX,MX TROUBLE`, or `- TROUBLE`; behind a trouble `: REASON`
- *     many NUMBER DOMAIN SECONDS    that many threads do so; the answers between tabs
+ *     many NUMBER DOMAIN SECONDS    that many threads do so; behind each answer, as it comes, a tab
  *     often NUMBER DOMAIN           one thread, that often: the microseconds that one took
  *     names DOMAIN HOST             `yes` or `no`
  *     later SECONDS                 all clocks go forward
@@ -98,6 +98,7 @@ static void *find_in_thread(void *words)
 
     find(((char **)words)[2], strtol(((char **)words)[3], NULL, 10), &answer);
     printf("%s\t", buf_text(&answer));
+    fflush(stdout);
     buf_done(&answer);
     return NULL;
 }

@@ -423,8 +423,22 @@ def test_a_stop_waits_for_no_web_server():
         equal([web.count(HOST), driver.log()], [1, ""], "requests and log")
 
 
+def test_a_stop_is_heard_by_those_who_wait():
+    """Also while the one that they wait for cannot hear it, because the name server says nothing of the web server's host."""
+    with place() as (dns, web, driver):
+        dns.silent.add(HOST)
+        driver.say("stop", 1000)
+        driver.begin("many", 10, DOMAIN, 6)
+        began, heard = time.monotonic(), b""
+        while heard.count(b"\t") < 9:
+            heard += os.read(driver.process.stdout.fileno(), 4096)
+        took = time.monotonic() - began
+        equal([heard, 0.5 < took < 3], [b"- fetch: stopping\t" * 9, True], f"answers after {took:.1f}s")
+        equal([driver.answer(), web.requests, driver.log()], ["- fetch: stopping\t", [], ""], "the last answer, requests and log")
+
+
 def test_a_stop_leaves_a_policy_in_force():
-    """With another id, and while it is refreshed beside; the end of the process waits for nothing."""
+    """With another id, and while it is refreshed beside; nor does the end of the process wait for the web server."""
     with place() as (dns, web, driver):
         equal(driver.find(), FOUND, "first")
         with Driver(dns, beside=driver) as other, Driver(dns, beside=driver) as third:
@@ -438,6 +452,13 @@ def test_a_stop_leaves_a_policy_in_force():
             equal(third.crowd(), {FOUND}, "answers with another id")
             equal(other.crowd(), {FOUND}, "answers with another id after the stop")
             equal([other.log(), third.log()], [""] * 2, "logs")
+        requests = web.count(HOST)
+        dns.set(RECORD, "TXT", "v=STSv1; id=id1;")
+        with Driver(dns, beside=driver) as last:
+            last.later(DAY)
+            equal(last.find(), FOUND, "answer while it is refreshed")
+            web.await_requests(HOST, requests + 1)
+            last.say("stop", 100)
             began = time.monotonic()
         check(time.monotonic() - began < 3, "the end waited")
 
