@@ -161,9 +161,9 @@ bool check_address_or_none(const char *value, const char **keep, struct arena *a
     struct path path;
 
     (void)keep;
-    if (value[0] == '\0' || (path_parse_address(&path, str_of(value), arena) == PATH_OK && path.host.length > 0))
+    if (value[0] == '\0' || (path_parse_address(&path, str_of(value), arena) == PATH_OK && path.host.length > 0 && !path.utf8))
         return true;
-    return complain(problems, value, "is no mail address (expected LOCAL@DOMAIN)");
+    return complain(problems, value, "is no mail address in ASCII (expected LOCAL@DOMAIN)");
 }
 
 bool check_dns_forward(const char *value, const char **keep, struct arena *arena, struct buf *problems)

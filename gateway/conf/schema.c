@@ -238,11 +238,14 @@ static const struct conf_key keys[] = {
      .manual = "Under a policy with mode enforce mail goes only to hosts that the policy names, over TLS with a certificate that verifies for "
                "them.  DANE comes first where a host has both.  Policies are kept in the database."},
     {DELIVERY, .name = "TMAIL_TLSRPT", BOOL(tlsrpt), .standard = "true",
-     .help = "send daily reports on TLS to the domains that ask for them (RFC 8460)"},
+     .help = "send daily reports on TLS to the domains that ask for them (RFC 8460)",
+     .manual = "Receivers may ignore a report that comes by mail without a DKIM signature of the contact's domain, which is the next hop's to make; "
+               "those that are posted by HTTPS need none."},
     {DELIVERY, .name = "TMAIL_TLSRPT_CONTACT", TEXT(tlsrpt_contact, check_address_or_none), .standard = "", .expected = "a mail address",
      .help = "who sends those reports and answers questions; none: postmaster at TMAIL_ME"},
     {DELIVERY, .name = "TMAIL_DELIVERD_ADDRESS_LIMIT", NUMBER(deliverd_address_limit, 1, 100), .standard = "10",
-     .help = "connections that one attempt to deliver tries to make"},
+     .help = "addresses that one attempt to deliver tries",
+     .manual = "Some are kept for the hosts and routes behind a host with many addresses."},
     {DELIVERY, .name = "TMAIL_DELIVERD_IP_PREFERENCE", WORD(deliverd_ip_preference, enum resolve_families, ip_preferences), .standard = "ipv6",
      .help = "family of addresses to try first",
      .manual = "The families take turns, so that the other one is tried, too, unless -only forbids it."},

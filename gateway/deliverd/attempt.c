@@ -24,10 +24,10 @@ static void note_connection(struct delivery *d, const struct connection *c)
     memcpy(d->tls, c->tls, sizeof d->tls);
 }
 
-/* Neither taken nor refused for good, and not to be sent as a transaction of its own. */
+/* Neither taken nor refused for good by a server, and not to be sent as a transaction of its own. */
 static bool is_open(const struct delivery *d)
 {
-    return (d->status.code == 0 || status_is_temporary(&d->status)) && !d->left_over;
+    return (d->status.code == 0 || status_is_temporary(&d->status) || d->ours) && !d->left_over;
 }
 
 static bool has_open(const struct job *job)
@@ -69,6 +69,19 @@ static bool is_left_over(const struct status *s)
     return s->code == 452 && ((s->subject == 5 && s->detail == 3) || (s->subject == 0 && s->detail == 0));
 }
 
+/* What a backup says of us, or does not understand, or does not offer, is no answer to mail that a better host would take later. */
+static bool is_no_answer(const struct client_recipient *r)
+{
+    const struct status *s = &r->status;
+
+    return r->ours || (status_is_permanent(s) && (s->code <= 504 || s->code == 555 || s->subject == 7));
+}
+
+static bool keeps(const struct delivery *d, const struct client_recipient *r)
+{
+    return status_is_temporary(&d->status) && d->status.from_peer && is_no_answer(r);
+}
+
 static void take_outcomes(const struct client_message *m, const struct connection *c)
 {
     bool progress = false;
@@ -76,9 +89,13 @@ static void take_outcomes(const struct client_message *m, const struct connectio
     for (size_t i = 0; i < m->count; i++)
         progress = progress || status_is_ok(&m->recipients[i].status);
     for (size_t i = 0; i < m->count; i++) {
-        struct delivery *d = m->recipients[i].owner;
+        const struct client_recipient *r = &m->recipients[i];
+        struct delivery *d = r->owner;
 
-        d->status = m->recipients[i].status;
+        if (keeps(d, r))
+            continue;
+        d->status = r->status;
+        d->ours = r->ours;
         /* Those go again at once, as a transaction of their own, when this one is recorded: so a crash repeats no more than one. */
         d->left_over = progress && is_left_over(&d->status);
         note_connection(d, c);
@@ -114,17 +131,10 @@ static bool is_usable(const struct attempt_context *context, const struct connec
     return connection_serves(c, &job->plan) && !c->client.broken && clock_now() < c->expires && (limit == 0 || c->client.messages < limit);
 }
 
-/* Sends over C, which is open; false when the server would have nothing of it because of TLS or a login, which may be another's to give. */
-static bool send_over(struct connection *c, struct job *job, struct body *body)
-{
-    send_job(c, job, body);
-    return !c->client.unwelcome;
-}
-
 /* RFC 5321 section 5.1: the other hosts of an MX are tried until one takes the mail.  A host that may have taken it is the last. */
 static bool goes_on(const struct connection *c, const struct job *job, const struct tried *tried)
 {
-    return c->is_mx && !c->client.uncertain && tried->count < CONNECTION_SESSIONS_MOST - 1 && !stop_seen() && has_open(job);
+    return c->is_mx && !c->client.uncertain && tried->sessions < CONNECTION_SESSIONS_MOST && !stop_seen() && has_open(job);
 }
 
 /* A connection that was kept was opened for another job, whose candidates may have stood in another order. */
@@ -137,19 +147,56 @@ static size_t candidate_of(const struct connection *c, const struct route_plan *
     return i;
 }
 
-/* The recipients that a host would not take now go to the next one; what a host has said of them stays where there is no other. */
-static void try_others(const struct attempt_context *context, struct connection *c, struct job *job, struct body *body, struct tried *tried)
+/* What no host offers is refused; what only some were asked for may be offered by another, later. */
+static void soften(struct job *job, size_t asked, size_t hosts)
 {
-    const size_t candidate = candidate_of(c, &job->plan);
+    for (struct delivery *d = job->deliveries; d != NULL; d = d->next)
+        if (d->ours && asked < hosts && status_is_permanent(&d->status)) {
+            d->status.code = (short)(d->status.code - 100);
+            d->status.class = 4;
+        }
+}
+
+static void send_first(struct connection *c, struct job *job, struct body *body, struct tried *tried)
+{
+    tried->sessions++;
+    send_job(c, job, body);
+}
+
+/* What the host of C, which has been sent the mail, would not take now goes to the next hosts of its MX; what a host has said of a recipient
+ * stays where there is no other.  True when the last one would have nothing of it because of TLS or a login, which may be another's to
+ * give. */
+static bool send_to_others(const struct attempt_context *context, struct connection *c, struct job *job, struct body *body, struct tried *tried)
+{
+    const size_t candidate = candidate_of(c, &job->plan), hosts = c->hosts;
+    bool unwelcome = c->client.unwelcome;
     struct status unused;
 
-    while (goes_on(c, job, tried)) {
-        memcpy(tried->hosts[tried->count++], c->host, sizeof c->host);
+    while (candidate < job->plan.count && goes_on(c, job, tried)) {
         connection_close(c);
-        if (candidate == job->plan.count || !connection_open(c, context, &job->plan, candidate, candidate + 1, tried, flushed_at(job), &unused))
-            return;
-        send_job(c, job, body);
+        if (!connection_open(c, context, &job->plan, candidate, candidate + 1, tried, flushed_at(job), &unused))
+            break;
+        send_first(c, job, body, tried);
+        unwelcome = c->client.unwelcome;
     }
+    soften(job, (size_t)tried->sessions, hosts);
+    return unwelcome;
+}
+
+/* False when the connection was closed while it lay idle, or its login is over: nothing was taken, and a fresh one is due. */
+static bool send_over_kept(const struct attempt_context *context, struct connection *c, struct job *job, struct body *body)
+{
+    struct tried tried = {.count = 0};
+
+    if (!is_usable(context, c, job))
+        return false;
+    send_first(c, job, body, &tried);
+    if (c->client.unwelcome || (c->client.broken && !c->client.answered))
+        return false;
+    if (c->is_mx)
+        memcpy(tried.hosts[tried.count++], c->host, sizeof c->host);
+    (void)send_to_others(context, c, job, body, &tried);
+    return true;
 }
 
 void attempt_run(const struct attempt_context *context, struct connection *connection, struct job *job, struct body *body)
@@ -158,13 +205,8 @@ void attempt_run(const struct attempt_context *context, struct connection *conne
     struct tried tried = {.count = 0};
     struct status status;
 
-    if (is_usable(context, connection, job)) {
-        if (send_over(connection, job, body) && (!connection->client.broken || connection->client.answered)) {
-            try_others(context, connection, job, body, &tried);
-            return;
-        }
-        /* It was closed while it lay idle, or its login is over: nothing was taken, so the message goes again over a fresh one. */
-    }
+    if (send_over_kept(context, connection, job, body))
+        return;
     connection_close(connection);
     for (size_t first = 0; first < count; first = connection->candidate + 1) {
         if (!connection_open(connection, context, &job->plan, first, count, &tried, flushed_at(job), &status)) {
@@ -172,10 +214,11 @@ void attempt_run(const struct attempt_context *context, struct connection *conne
                 settle_all(job, &status, connection);
             return;
         }
-        if (send_over(connection, job, body)) {
-            try_others(context, connection, job, body, &tried);
+        send_first(connection, job, body, &tried);
+        if (!send_to_others(context, connection, job, body, &tried) || !has_open(job))
             return;
-        }
         connection_close(connection);
+        tried.count = 0;
+        tried.sessions = 0;
     }
 }

@@ -177,6 +177,7 @@ static bool open_address(struct search *s, const struct address *address, const 
     c->open = true;
     c->key = memory_string(s->hop->key);
     c->is_mx = s->way.is_mx;
+    c->hosts = s->way.count;
     str_copy(str_of(s->host->name), c->host, sizeof c->host);
     c->expires = expiry(s);
     return true;
@@ -227,6 +228,14 @@ static bool open_host(struct search *s, const struct way_host *host)
     return false;
 }
 
+static void note_tried(struct search *s, const struct way_host *host)
+{
+    struct tried *t = s->tried;
+
+    if (s->way.is_mx && t->count < MX_MOST)
+        str_copy(str_of(host->name), t->hosts[t->count++], DNS_NAME_SIZE);
+}
+
 static bool was_tried(const struct search *s, const struct way_host *host)
 {
     for (size_t i = 0; s->way.is_mx && i < s->tried->count; i++)
@@ -255,6 +264,7 @@ static bool open_hosts(struct search *s, size_t behind)
         keep_some(s, behind + way->count - 1 - i);
         if (!has_connects_left(s))
             break;
+        note_tried(s, &way->hosts[i]);
         if (open_host(s, &way->hosts[i]))
             return true;
     }
@@ -270,7 +280,9 @@ static bool open_way(struct search *s, size_t behind)
     way_find(&s->way, &s->context->ways, s->hop, s->arena);
     s->status = s->way.status;
     ok = status_is_ok(&s->status) && open_hosts(s, behind);
-    tls_count_way(s->context->results, &s->way);
+    if (!s->tried->counted)
+        tls_count_way(s->context->results, &s->way);
+    s->tried->counted = true;
     return ok;
 }
 
@@ -300,26 +312,23 @@ static bool open_hop(struct search *s, const struct hop *hop, size_t behind)
     return open_prepared(s, behind);
 }
 
-/* A destination that will never take mail is no better by another way: a null MX, a domain that does not exist (RFC 7505 section 4.1). */
-static bool is_final(const struct search *s)
-{
-    return s->hop->is_mx && status_is_permanent(&s->status);
-}
-
 bool connection_open(struct connection *c, const struct attempt_context *context, const struct route_plan *plan, size_t first, size_t end,
                      struct tried *tried, int64_t flushed, struct status *status)
 {
     struct arena arena;
     struct search s = {.context = context, .connection = c, .tried = tried, .flushed = flushed, .arena = &arena};
-    bool ok = false, over = false;
+    bool ok = false;
 
     arena_init(&arena);
-    for (size_t i = first; i < end && has_connects_left(&s) && !ok && !over; i++) {
-        s.is_second = i > 0 || tried->count > 0;
+    for (size_t i = first; i < end && has_connects_left(&s) && !ok; i++) {
+        s.is_second = i > 0 || tried->sessions > 0;
         c->candidate = i;
         ok = open_hop(&s, &plan->hops[i], end - 1 - i);
-        over = !ok && is_final(&s);
         s.reserve = 0;
+        if (!ok) {
+            tried->count = 0;
+            tried->counted = false;
+        }
     }
     *status = s.status;
     arena_done(&arena);

@@ -36,6 +36,7 @@ struct connection {
     char name[CLAIM_HOST_SIZE]; /* HOST[ADDRESS]:PORT */
     char host[DNS_NAME_SIZE];   /* which of the hop's hosts; it is one of several where the hop is an MX */
     bool is_mx;
+    size_t hosts;               /* that the MX has */
     char tls[CLAIM_TLS_SIZE];   /* as struct delivery has it */
     char *key;                  /* of the hop it belongs to */
     size_t candidate;           /* its place in the plan that it was opened for */
@@ -44,9 +45,11 @@ struct connection {
 
 /* What an attempt has behind it. */
 struct tried {
-    char hosts[CONNECTION_SESSIONS_MOST][DNS_NAME_SIZE]; /* MX hosts that would not take the mail now: they are passed over */
+    char hosts[MX_MOST][DNS_NAME_SIZE]; /* of the MX at hand: those that were gone through are passed over */
     size_t count;
-    int connects; /* that were tried */
+    int sessions;      /* with such hosts */
+    int connects;      /* that were tried */
+    bool counted;      /* what the destination's policy was worth */
 };
 
 /* Opens C, which is closed, for PLAN, from its candidate FIRST to, but without, END.  FLUSHED: clock_wall when an administrator asked for

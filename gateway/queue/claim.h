@@ -33,6 +33,7 @@ struct delivery {
     int64_t attempts;
     struct status status;
     bool left_over; /* the server wants it in a transaction of its own */
+    bool ours;      /* the status is no answer to the mail, but what we conclude from what the server offers */
     enum outcome outcome;
     char host[CLAIM_HOST_SIZE]; /* next hop spoken to, NAME[ADDRESS]:PORT; "": none */
     char tls[CLAIM_TLS_SIZE];   /* how: "TLSv1.3 TLS_AES_256_GCM_SHA384 verified", "none"; "": nobody was spoken to */

@@ -1,11 +1,13 @@
 /*
  * way - the way to a hop: its hosts, with their addresses and how they are to be protected.
  *
- * way_find asks which hosts there are: the one that a route names, or the MX of a destination, and the destination's MTA-STS policy.
- * way_look asks for one host's addresses and TLSA records; so nothing is asked for hosts that nobody gets to, but for the addresses of those
- * with the same preference: where one of them is our own, and we listen on that port, all that are not preferred to it are left out, for
- * mail would go in circles (RFC 5321 section 5.1).  The deliverer and `tmail explain` call the same functions.  Both block for the DNS and for a policy, up to the deadlines of
- * the configuration.  All lives in the caller's arena.
+ * way_find asks which hosts there are: the one that a route names, or the MX of a destination.  way_look asks for one host's addresses, its
+ * TLSA records and, where those do not decide, for the destination's MTA-STS policy; so nothing is asked for hosts that nobody gets to, but
+ * for the addresses of those with the same preference: where one of them is our own, and we listen on that port, all that are not preferred
+ * to it are left out, for mail would go in circles (RFC 5321 section 5.1).  The deliverer and `tmail explain` call the same functions.
+ *
+ * Both block for the DNS, each question up to TMAIL_DNS_TIMEOUT and all of a way up to three times that, and for the fetch of a policy.  All
+ * lives in the caller's arena.
  */
 #ifndef ROUTE_WAY_H
 #define ROUTE_WAY_H

@@ -122,6 +122,8 @@ static bool refuse_early(struct client *c, struct client_message *m, char *sende
         s.class = 4;
     }
     settle_open(m, &s);
+    for (size_t i = 0; i < m->count; i++)
+        m->recipients[i].ours = true;
     return true;
 }
 
@@ -150,6 +152,7 @@ static void put_recipients(struct client *c, struct client_message *m, size_t st
 
         if (!format_address(c, r->recipient->address, address, sizeof address)) {
             r->status = status_make(550, "5.6.7", "The address needs SMTPUTF8, which the next hop does not offer");
+            r->ours = true;
             continue;
         }
         put_rcpt(c, r->recipient, address);
@@ -283,7 +286,7 @@ static struct status read_verdict(struct client *c, const char *to)
 
     mind_welcome(c, &s);
     c->unwelcome = false;
-    c->uncertain = c->broken;
+    c->uncertain = c->broken && !s.from_peer; /* a 421 is a verdict */
     return s;
 }
 
@@ -355,7 +358,7 @@ void client_send(struct client *c, struct client_message *m)
     c->stream.deadline = clock_now() + c->timeout;
     for (size_t i = 0; i < m->count; i++) {
         m->recipients[i].status = (struct status){0};
-        m->recipients[i].accepted = false;
+        m->recipients[i].accepted = m->recipients[i].ours = false;
     }
     if (!dialogue_is_in_step(c)) {
         settle_open(m, &c->failure);

@@ -75,6 +75,7 @@ struct client_recipient {
     const struct recipient *recipient;
     struct status status;
     bool accepted; /* at RCPT */
+    bool ours;     /* the status is what we conclude from what the server offers: another host may offer more */
     void *owner;   /* the caller's */
 };
 

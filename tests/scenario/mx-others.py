@@ -8,22 +8,30 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
 from dns import Dns, Zone  # noqa: E402  pylint: disable=wrong-import-position
+from sink import OFFERS  # noqa: E402  pylint: disable=wrong-import-position
 from tmail import Gateway, Sink, await_true, check, equal, fresh_loopback, main  # noqa: E402  pylint: disable=wrong-import-position
 
 TEXT = b"Subject: x\r\n\r\nHello.\r\n"
 ALL = ("u@hop.test", "v@hop.test")
 
 
+SMALL = {"offers": (*OFFERS, "SIZE 10")}
+
+
+def described(host):
+    """What a Sink is told: a script, or a dict of its words."""
+    return host if isinstance(host, dict) else {"script": host}
+
+
 @contextlib.contextmanager
-def hosts(*scripts, preferences=(), **keys):
-    """Sinks on one port with these scripts, the hosts of hop.test in this order, and a gateway that sends there by MX."""
+def hosts(*wanted, **keys):
+    """Sinks on one port, the hosts of hop.test in this order, and a gateway that sends there by MX."""
     with contextlib.ExitStack() as stack:
-        sinks = [stack.enter_context(Sink(script=scripts[0]))]
-        for script in scripts[1:]:
-            sinks.append(stack.enter_context(Sink(fresh_loopback(), script, port=sinks[0].port)))
-        preferences = preferences or range(10, 10 + 10 * len(sinks), 10)
+        sinks = [stack.enter_context(Sink(**described(wanted[0])))]
+        for host in wanted[1:]:
+            sinks.append(stack.enter_context(Sink(fresh_loopback(), port=sinks[0].port, **described(host))))
         dns = stack.enter_context(Dns(Zone("hop.test", "\n".join(
-            f"@ MX {preference} h{number}\nh{number} A {sink.address}" for number, (preference, sink) in enumerate(zip(preferences, sinks))))))
+            f"@ MX {10 * number} h{number}\nh{number} A {sink.address}" for number, sink in enumerate(sinks, 1)))))
         gateway = stack.enter_context(Gateway({**dns.keys(), "TMAIL_DNS_TIMEOUT": "10s", **keys}))
         gateway.tmail("relayip", "add", "127.0.0.0/8")
         gateway.tmail("routes", "add", "-rh", "mx", "-rp", str(sinks[0].port))
@@ -47,13 +55,17 @@ def settled(gateway, recipient):
     def entry():
         return next((entry for entry in gateway.queue() if entry["recipient"] == recipient), None)
 
-    await_true(lambda: entry() is None or (entry()["attempts"] > 0 and entry()["status"] != "in-progress"), lambda: f"{entry()}")
+    def is_over(found):
+        return found is None or (found["attempts"] > 0 and found["status"] != "in-progress")
+
+    await_true(lambda: is_over(entry()), lambda: f"{entry()}")
     return entry()
 
 
 def test_the_next_host_has_what_the_first_would_not_take():
     """At MAIL, at the one RCPT, at DATA, at the end of the content; and where the connection breaks before that."""
-    for refusal in ("MAIL: 451 4.3.0 Later", "RCPT: 450 4.2.1 Later", "DATA: 451 4.3.0 Later", ".: 451 4.3.0 Later", "MAIL: close", "RCPT: reset"):
+    for refusal in ("MAIL: 451 4.3.0 Later", "RCPT: 450 4.2.1 Later", "DATA: 451 4.3.0 Later", ".: 451 4.3.0 Later", ".: 421 4.3.2 Bye; close", "MAIL: close",
+                    "RCPT: reset", "MAIL: 530 5.7.0 Log in", "RCPT: 530 5.7.0 Must issue a STARTTLS command first"):
         with hosts((refusal,), ()) as (sinks, gateway):
             send(gateway)
             sinks[1].wait(1)
@@ -105,6 +117,78 @@ def test_three_hosts_are_enough():
         equal([len(sink.sessions) for sink in sinks], [1, 1, 1, 0, 0], "sessions")
 
 
+def test_hosts_that_do_not_greet_are_asked_once():
+    """One that refuses before the mail is not connected to again for each host behind it."""
+    busy = ("RCPT: 450 4.2.1 Later",)
+    with hosts(("greeting: 554 5.3.2 No service; close",), busy, busy, ()) as (sinks, gateway):
+        send(gateway)
+        settled(gateway, "u@hop.test")
+        equal([len(sink.sessions) for sink in sinks], [1, 1, 1, 1], "sessions")
+        equal(received(sinks[3]), [["u@hop.test"]], "mail")
+
+
+def test_what_one_host_does_not_offer_another_may():
+    """A size, or SMTPUTF8, that a host does not take is no answer of the destination."""
+    with hosts(SMALL, ()) as (sinks, gateway):
+        send(gateway)
+        sinks[1].wait(1)
+        gateway.await_empty_queue()
+        equal(received(sinks[0]), [], "mail")
+
+
+def test_what_no_host_offers_is_refused():
+    """Then it is final, at once."""
+    with hosts(SMALL, SMALL) as (sinks, gateway):
+        send(gateway)
+        equal(settled(gateway, "u@hop.test")["status"], "failed", "status")
+        equal([len(sink.sessions) for sink in sinks], [1, 1], "sessions")
+
+
+def test_what_a_backup_cannot_take_waits_for_the_others():
+    """Whether the host before it was busy, or is down."""
+    for first in (("RCPT: 450 4.2.1 Greylisted",), None):
+        with hosts(first or (), SMALL) as (sinks, gateway):
+            if first is None:
+                sinks[0].done()
+            send(gateway)
+            entry = settled(gateway, "u@hop.test")
+            equal(entry["status"], "scheduled", f"status, the first {first}")
+            check(first is None or "Greylisted" in entry["reason"], f"reason {entry['reason']!r}")
+
+
+def test_what_a_backup_says_of_us_waits_for_the_others():
+    """Its word on the recipient counts."""
+    for answer, status in (("MAIL: 550 5.7.1 You are blocked", "scheduled"), ("RCPT: 503 5.5.1 Bad sequence", "scheduled"),
+                           ("MAIL: 555 5.5.4 Unknown parameter", "scheduled"), ("RCPT: 550 5.1.1 No such user", "failed")):
+        with hosts(("MAIL: 451 4.3.0 Later",), (answer,)) as (_, gateway):
+            send(gateway)
+            equal(settled(gateway, "u@hop.test")["status"], status, answer)
+
+
+def test_a_connection_that_was_closed_while_it_lay_idle_is_no_refusal():
+    """The same host is asked again, over a fresh one, and not the next."""
+    with hosts((".#1: 250 Taken; close",), (), TMAIL_DELIVERD_CONNECTION_IDLE="1h", TMAIL_DELIVERD_DESTINATION_CONCURRENCY="1") as (sinks, gateway):
+        send(gateway)
+        sinks[0].wait(1)
+        gateway.await_empty_queue()
+        send(gateway)
+        sinks[0].wait(2)
+        gateway.await_empty_queue()
+        equal([len(sink.sessions) for sink in sinks], [2, 0], "sessions")
+
+
+def test_a_route_beside_an_mx_that_is_none():
+    """Whichever's turn it is, the mail goes where it can."""
+    with Sink() as sink, Dns(Zone("hop.test", "")) as dns, Gateway({**dns.keys(), "TMAIL_DNS_TIMEOUT": "10s"}) as gateway:
+        gateway.tmail("relayip", "add", "127.0.0.0/8")
+        gateway.tmail("routes", "add", "-rh", "mx", "-p", "1")
+        gateway.tmail("routes", "add", "-rh", sink.address, "-rp", str(sink.port), "-p", "1")
+        for _ in range(4):
+            send(gateway, "u@nowhere.hop.test")
+        sink.wait(4)
+        gateway.await_empty_queue()
+
+
 def test_a_kept_connection_is_no_other():
     """The first host takes one message and not the next, over one connection."""
     with hosts(("MAIL#2: 451 4.3.0 Later",), (), TMAIL_DELIVERD_CONNECTION_IDLE="1h", TMAIL_DELIVERD_DESTINATION_CONCURRENCY="1") as (sinks, gateway):
@@ -124,7 +208,7 @@ def test_a_route_that_names_its_host_has_no_others():
             gateway.tmail("routes", "add", "-d", "hop.test", "-rh", sink.address, "-rp", str(sink.port), "-p", str(priority))
         send(gateway)
         entry = settled(gateway, "u@hop.test")
-        equal((entry["status"], len(second.sessions)), ("scheduled", 0), "outcome")
+        equal((entry["status"], len(first.sessions), len(second.sessions)), ("scheduled", 1, 0), "outcome")
 
 
 def test_dead_hosts_leave_some_connections_for_the_others():
@@ -137,6 +221,19 @@ def test_dead_hosts_leave_some_connections_for_the_others():
             gateway.tmail("routes", "add", "-rh", "mx", "-rp", str(sink.port))
             send(gateway)
             sink.wait(1)
+
+
+def test_names_without_an_answer_hold_up_an_attempt_for_a_bounded_time():
+    """TMAIL_DNS_TIMEOUT is for a question; all the hosts that a zone may name are not waited for one after the other."""
+    records = "\n".join(f"@ MX {number} h{number}" for number in range(10, 40))
+    with Dns(Zone("hop.test", records)) as dns, Gateway({**dns.keys(), "TMAIL_DNS_TIMEOUT": "1s"}) as gateway:
+        gateway.tmail("relayip", "add", "127.0.0.0/8")
+        for number in range(10, 40):
+            dns.fault("silent", f"h{number}.hop.test")
+        send(gateway)
+        entry = settled(gateway, "u@hop.test")
+        equal((entry["status"], entry["attempts"]), ("scheduled", 1), "outcome")
+        check("was not looked for" in entry["reason"] or "do not answer" in entry["reason"], f"reason {entry['reason']!r}")
 
 
 if __name__ == "__main__":
