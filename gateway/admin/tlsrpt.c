@@ -114,6 +114,8 @@ static void print_news(void *context, const struct tls_report_news *news)
     listing_line(telling->listing, "%s - %s - %s%s%s%s", news->day, news->domain, words[news->step], news->where,
                  failed && news->where[0] != '\0' ? ": " : "", failed ? news->reason : "");
     listing_end_row(telling->listing);
+    /* The next one may take long, and an interruption loses no line of what is done. */
+    fflush(stdout);
 }
 
 static int send_now(struct invocation *i, struct dns *dns, const char *domain)

@@ -34,7 +34,8 @@ static struct status forget(struct tables *t, const char *oldest, const char *to
     struct status s = tls_rows_delete_before(t, str_of(oldest));
 
     if (status_is_ok(&s))
-        s = run(t, tables_query(t, "DELETE FROM tls_reports WHERE day < ?1"), oldest);
+        s = run(t, tables_query(t, "DELETE FROM tls_reports WHERE day < ?1 OR day IS NOT date(day, '+0 days')"
+                                   " OR typeof(day) <> 'text' OR typeof(domain) <> 'text'"), oldest);
     /* What came when its report was gone. */
     if (status_is_ok(&s))
         s = run(t, tables_query(t, "DELETE FROM tls_results AS r WHERE day < ?1"
@@ -44,10 +45,11 @@ static struct status forget(struct tables *t, const char *oldest, const char *to
     return s;
 }
 
-/* A report that has no row yet, after the one of DAY and DOMAIN, which become it.  *ID says where both texts live. */
+/* A report that has no row yet, after the one of DAY and DOMAIN, which become it.  They are texts: a BLOB would be after any text. */
 static struct status next_report(struct tables *t, const char *today, struct buf *day, struct buf *domain, bool *found)
 {
     struct db_query *q = tables_query(t, "SELECT day, domain FROM tls_results AS r WHERE (day, domain) > (?1, ?2) AND day < ?3"
+                                         " AND typeof(domain) = 'text'"
                                          " AND NOT EXISTS (SELECT 1 FROM tls_reports p WHERE p.day = r.day AND p.domain = r.domain)"
                                          " ORDER BY day, domain LIMIT 1");
 

@@ -53,7 +53,22 @@ static bool is_usable(const struct path *path)
     return path->host.length > 0 && path->host.data[0] != '[';
 }
 
-/* mailto:LOCAL@DOMAIN[?what is of no use here] (RFC 6068): one address, for a comma would have begun another URI. */
+/* The name of HOST[:PORT] may be asked for in the DNS.  A last label that begins with a digit ends an IPv4 address, whatever its spelling. */
+static bool is_name(struct str host)
+{
+    char name[DOMAIN_SIZE];
+    struct str rest, label;
+
+    if (!str_cut(&host, ':', &rest) || !domain_normalize(rest, name) || name[0] == '[')
+        return false;
+    rest = str_of(name);
+    while (str_cut(&rest, '.', &label))
+        continue;
+    return !(label.data[0] >= '0' && label.data[0] <= '9') && !str_equal(label, STR("localhost"));
+}
+
+/* mailto:LOCAL@DOMAIN[?what is of no use here] (RFC 6068): one address, for a comma would have begun another URI.  One that needs SMTPUTF8
+ * would take the report from all the others where the next hop does not offer it. */
 static void add_mail(struct str rest, struct arena *arena, struct tls_report_addresses *found)
 {
     struct buf text = {0};
@@ -61,7 +76,8 @@ static void add_mail(struct str rest, struct arena *arena, struct tls_report_add
     struct path path;
 
     if (found->mail_count < TLS_REPORT_ADDRESSES_MOST && str_cut(&rest, '?', &address) && decode(address, &text)
-        && path_parse_address(&path, arena_str(arena, buf_str(&text)), arena) == PATH_OK && is_usable(&path) && !has_mail(found, &path)) {
+        && str_is_ascii(buf_str(&text)) && path_parse_address(&path, arena_str(arena, buf_str(&text)), arena) == PATH_OK && is_usable(&path)
+        && !has_mail(found, &path)) {
         path.address = path_format(path.local, path.host, arena);
         found->mail[found->mail_count++] = path;
     }
@@ -76,7 +92,7 @@ static bool has_url(const struct tls_report_addresses *found, struct str url)
     return false;
 }
 
-/* https://HOST[:PORT][/…], of the characters of a URI (RFC 3986 section 2), without a login and a fragment. */
+/* https://NAME[:PORT][/…], of the characters of a URI (RFC 3986 section 2), without a login and a fragment. */
 static void add_https(struct str url, struct str rest, struct arena *arena, struct tls_report_addresses *found)
 {
     struct str host;
@@ -85,7 +101,7 @@ static void add_https(struct str url, struct str rest, struct arena *arena, stru
         if (url.data[i] <= ' ' || url.data[i] >= 127 || strchr("\"#<>\\^`{|}", url.data[i]) != NULL)
             return;
     if (found->https_count < TLS_REPORT_ADDRESSES_MOST && url.length <= TLS_REPORT_URL_MOST && str_cut_any(&rest, "/?", &host)
-        && host.length > 0 && host.data[0] != ':' && !str_has(host, '@') && !has_url(found, url))
+        && is_name(host) && !str_has(host, '@') && !has_url(found, url))
         found->https[found->https_count++] = arena_text(arena, url);
 }
 

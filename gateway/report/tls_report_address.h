@@ -2,7 +2,8 @@
  * tls_report_address - where a domain wants its TLS reports: the TXT record at _smtp._tls.DOMAIN (RFC 8460 section 3).
  *
  * What stands there is a stranger's.  A record is used when it is the only one that begins with `v=TLSRPTv1;` and holds an rua that can be
- * read; of its URIs those that are mail addresses and https URLs count, each once, the first TLS_REPORT_ADDRESSES_MOST of them.
+ * read; of its URIs those that are mail addresses in ASCII and https URLs of a host with a name count, each once, the first
+ * TLS_REPORT_ADDRESSES_MOST of them.
  */
 #ifndef REPORT_TLS_REPORT_ADDRESS_H
 #define REPORT_TLS_REPORT_ADDRESS_H

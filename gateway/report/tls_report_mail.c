@@ -84,8 +84,6 @@ void tls_report_mail_address(const struct tls_report *r, const struct tls_report
     e->session = arena_str(arena, str_of(session));
     e->tls_optional = true;
     e->smtputf8 = !str_is_ascii(str_of(r->contact));
-    for (size_t i = 0; i < to->mail_count; i++) {
+    for (size_t i = 0; i < to->mail_count; i++)
         envelope_add(e, &to->mail[i], &params);
-        e->smtputf8 = e->smtputf8 || !str_is_ascii(to->mail[i].address);
-    }
 }

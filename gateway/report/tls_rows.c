@@ -128,7 +128,8 @@ struct status tls_rows_delete(struct tables *t, struct str day, struct str domai
 
 struct status tls_rows_delete_before(struct tables *t, struct str day)
 {
-    struct db_query *q = tables_query(t, "DELETE FROM tls_results WHERE day < ?1");
+    struct db_query *q = tables_query(t, "DELETE FROM tls_results WHERE day < ?1 OR day IS NOT date(day, '+0 days')"
+                                         " OR typeof(day) <> 'text' OR typeof(domain) <> 'text'");
 
     if (q == NULL)
         return tables_failed(t);

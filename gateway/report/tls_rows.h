@@ -35,7 +35,7 @@ struct status tls_rows_sums(struct tables *t, void (*sum)(void *context, const s
 struct status tls_rows_newest(struct tables *t, struct str domain, char *day, size_t size);
 
 struct status tls_rows_delete(struct tables *t, struct str day, struct str domain);
-/* Of days before DAY. */
+/* Of days before DAY, of none, and of no domain: not all that a database holds need come from here. */
 struct status tls_rows_delete_before(struct tables *t, struct str day);
 
 #endif

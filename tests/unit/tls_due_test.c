@@ -4,6 +4,8 @@
 
 #include "tls_rows.h"
 
+#include <unistd.h>
+
 /* 2026-11-21 at noon; the day that is over is the 20th. */
 enum { MINUTE = 60 * 1000, HOUR = 60 * MINUTE };
 #define MIDNIGHT 1795219200000
@@ -83,6 +85,55 @@ static void what_is_old_is_forgotten(void)
     plan_at(NOON + 7 * (int64_t)TLS_DAY_MS);
     check_number(number_of("SELECT count(*) FROM tls_reports"), 0);
     check_number(number_of("SELECT count(*) FROM tls_results"), 0);
+    teardown();
+}
+
+/* What somebody put there by hand; DAY and DOMAIN are SQL. */
+static void put(const char *day, const char *domain)
+{
+    char text[512];
+
+    snprintf(text, sizeof text,
+             "INSERT INTO tls_results (day, domain, type, policy, mx, failure, mx_host, local_ip, peer_ip, reason, sessions)"
+             " VALUES (%s, %s, 'sts', '', '', '', '', '', '', '', 1);", day, domain);
+    sql(text);
+}
+
+static void put_rows_of_no_day_or_domain(void)
+{
+    static const char *const domains[] = {"x'612e6578616d706c65'", "x''"};
+    static const char *const days[] = {"x'323032362d31312d3230'", "''", "'2026-11-20x'", "'20 Nov'", "'2026-11-31'", "'now'",
+                                       "'2026-11-20' || char(0)"};
+
+    for (size_t i = 0; i < TEST_COUNT(domains); i++)
+        put("'" YESTERDAY "'", domains[i]);
+    for (size_t i = 0; i < TEST_COUNT(days); i++)
+        put(days[i], "'b.example'");
+}
+
+static void check_two_results_and_a_report(void)
+{
+    check_number(number_of("SELECT count(*) FROM tls_results"), 2);
+    check_number(number_of("SELECT count(*) FROM tls_results WHERE domain = 'a.example'"), 2);
+    check_number(number_of("SELECT count(*) FROM tls_reports"), 1);
+    check_number(number_of("SELECT count(*) FROM tls_reports WHERE day = '" YESTERDAY "' AND domain = 'a.example'"), 1);
+}
+
+/* The alarm kills one that does not end. */
+static void rows_of_no_day_or_domain_are_forgotten(void)
+{
+    setup();
+    alarm(20);
+    add_success(YESTERDAY, "a.example");
+    add_success(TODAY, "a.example");
+    put_rows_of_no_day_or_domain();
+    plan_at(NOON);
+    check_two_results_and_a_report();
+    put_rows_of_no_day_or_domain();
+    sql("INSERT INTO tls_reports (day, domain, due) SELECT day, domain, 1 FROM tls_results WHERE domain <> 'a.example'");
+    plan_at(NOON);
+    check_two_results_and_a_report();
+    alarm(0);
     teardown();
 }
 
@@ -198,6 +249,7 @@ static void https_addresses_are_tried_one_by_one(void)
 static const struct test_case cases[] = {
     TEST_CASE(days_that_are_over_get_their_time),
     TEST_CASE(what_is_old_is_forgotten),
+    TEST_CASE(rows_of_no_day_or_domain_are_forgotten),
     TEST_CASE(one_of_two_gets_it),
     TEST_CASE(nothing_goes_before_its_time),
     TEST_CASE(a_wish_for_a_domain_is_heeded),

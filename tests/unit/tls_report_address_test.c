@@ -39,7 +39,8 @@ static const struct {
     /* each once */
     {"v=TLSRPTv1; rua=mailto:a@b.example,mailto:a@B.EXAMPLE,https://r.example/,https://r.example/", "a@b.example https://r.example/"},
     {"v=TLSRPTv1; rua=mailto:a@b.example; rua=mailto:c@b.example", "a@b.example c@b.example"},
-    {"v=TLSRPTv1; rua=https://[2001:db8::1]:8443/x", "https://[2001:db8::1]:8443/x"},
+    {"v=TLSRPTv1; rua=https://r.example:8443/x", "https://r.example:8443/x"},
+    {"v=TLSRPTv1; rua=https://1.r4.example.", "https://1.r4.example."},
     /* what is not known is passed over */
     {"v=TLSRPTv1; x=y; rua=mailto:a@b.example; Z.9=https://z.example", "a@b.example"},
     {"v=TLSRPTv1; rua=ftp://x.example,http://x.example/,mailto:a@b.example,x", "a@b.example"},
@@ -58,7 +59,8 @@ static const struct {
     {"v=TLSRPTv1; rua=mailto:a%2@b.example", ""},
     {"v=TLSRPTv1; rua=mailto:a%zz@b.example", ""},
     {"v=TLSRPTv1; rua=mailto:a@b.example%", ""},
-    {"v=TLSRPTv1; rua=mailto:%c3%bc@b%c3%bc.example", "\xc3\xbc@xn--b-eha.example"},
+    {"v=TLSRPTv1; rua=mailto:%c3%bc@b.example,mailto:a@b.example", "a@b.example"},
+    {"v=TLSRPTv1; rua=mailto:\xc3\xbc@b.example,mailto:a@b%c3%bc.example", ""},
     {"v=TLSRPTv1; rua=mailto:%ff@b.example", ""},
     /* no addresses of mail that reports go to */
     {"v=TLSRPTv1; rua=mailto:", ""},
@@ -77,6 +79,16 @@ static const struct {
     {"v=TLSRPTv1; rua=https://r.example/\xc3\xbc", ""},
     {"v=TLSRPTv1; rua=https://r.example/#x", ""},
     {"v=TLSRPTv1; rua=https://r.example/\r\nX: y", ""},
+    /* hosts without a name that others give */
+    {"v=TLSRPTv1; rua=https://[2001:db8::1]:8443/x", ""},
+    {"v=TLSRPTv1; rua=https://[192.0.2.1]/", ""},
+    {"v=TLSRPTv1; rua=https://192.0.2.1/", ""},
+    {"v=TLSRPTv1; rua=https://192.0.2.1.:443/", ""},
+    {"v=TLSRPTv1; rua=https://3221225985?x", ""},
+    {"v=TLSRPTv1; rua=https://192.0x201", ""},
+    {"v=TLSRPTv1; rua=https://192%2e0.2.1/", ""},
+    {"v=TLSRPTv1; rua=https://LocalHost:8443/", ""},
+    {"v=TLSRPTv1; rua=https://a.localhost./", ""},
     /* no records, or too many */
     {"", ""},
     {"v=TLSRPTv1", ""},

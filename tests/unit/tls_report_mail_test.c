@@ -114,14 +114,10 @@ static void the_envelope_asks_for_nothing_back(void)
     teardown();
 }
 
-static void addresses_beyond_ascii_need_smtputf8(void)
+static void a_contact_beyond_ascii_needs_smtputf8(void)
 {
     struct envelope e;
 
-    setup("a.example", "tls@example.org", "mailto:%c3%bc@a.example");
-    tls_report_mail_address(&report, &to, 0, &arena, &e);
-    check(e.smtputf8);
-    teardown();
     setup("a.example", "\xc3\xbc@example.org", "mailto:r@a.example");
     tls_report_mail_address(&report, &to, 0, &arena, &e);
     check(e.smtputf8);
@@ -132,7 +128,7 @@ static const struct test_case cases[] = {
     TEST_CASE(it_is_a_report_of_the_kind),
     TEST_CASE(long_names_break_no_line),
     TEST_CASE(the_envelope_asks_for_nothing_back),
-    TEST_CASE(addresses_beyond_ascii_need_smtputf8),
+    TEST_CASE(a_contact_beyond_ascii_needs_smtputf8),
 };
 
 int main(int argc, char **argv)
