@@ -97,7 +97,10 @@ static struct status look(struct way *w, const struct question *q, const struct 
 
 static void explain(struct invocation *i, struct question *q)
 {
-    struct explanation e = {.from = arena_text(&q->arena, q->from.address), .to = invocation_value(i, "to"), .domain = q->to.host, .plan = &q->plan};
+    struct explanation e = {.from = arena_text(&q->arena, q->from.address),
+                            .to = invocation_value(i, "to"),
+                            .domain = q->to.host,
+                            .plan = &q->plan};
     struct way *ways;
     bool usable = false;
 
@@ -145,11 +148,11 @@ static const struct option_spec options[] = {
 
 static const struct command commands[] = {
     {.listing = true, .options = options, .run = run_explain,
-     .help = "Explain which way a message would go.  It prints the route, or the hosts of the destination's MX, in the order in which they would be"
-             " tried: each with its addresses, whether DNSSEC proves them, and how the connection would be protected and why.  Nothing is"
-             " sent, and nobody is connected to but the DNS and the web server of an MTA-STS policy; passwords of routes are not opened, and"
-             " source addresses not tried.  Routes of the same priority take turns, and are shown in one of their orders.  The exit status is 0"
-             " whatever the verdict; --json prints one object."},
+     .help = "Explain which way a message would go.  It prints the route, or the hosts of the destination's MX, in the order in which they"
+             " would be tried: each with its addresses, whether DNSSEC proves them, and how the connection would be protected and why."
+             "  Nothing is sent, and nobody is connected to but the DNS and the web server of an MTA-STS policy; passwords of routes are not"
+             " opened, and source addresses not tried.  Routes of the same priority take turns, and are shown in one of their orders.  The"
+             " exit status is 0 whatever the verdict; --json prints one object."},
 };
 
 const struct command_group explain_group = {

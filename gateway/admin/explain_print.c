@@ -182,7 +182,8 @@ static void print_sts(struct listing *l, const struct way *w)
         buf_print(&mx, "%s%s", i > 0 ? ", " : "", w->sts.policy.mx[i]);
     clock_text(w->sts.expires * 1000, until);
     if (w->sts.found)
-        listing_line(l, "  MTA-STS: %s; until %s; %s", sts_mode_name(w->sts.policy.mode), until, mx.length > 0 ? buf_text(&mx) : "no hosts");
+        listing_line(l, "  MTA-STS: %s; until %s; %s", sts_mode_name(w->sts.policy.mode), until,
+                     mx.length > 0 ? buf_text(&mx) : "no hosts");
     else
         listing_line(l, "  MTA-STS: no policy");
     if (w->sts.trouble != STS_FINE)
@@ -199,8 +200,8 @@ static void print_tls(struct listing *l, const struct protection *p, bool unprov
                                           [PROTECTION_DANE] = "DANE",
                                           [PROTECTION_STS] = "MTA-STS"};
 
-    listing_line(l, "     TLS: %s by %s%s%s", tls_policy_name(p->policy), origins[p->origin], p->from_first_byte ? ", from the first byte" : "",
-                 p->may_fall_back ? ", plain text where it fails" : "");
+    listing_line(l, "     TLS: %s by %s%s%s", tls_policy_name(p->policy), origins[p->origin],
+                 p->from_first_byte ? ", from the first byte" : "", p->may_fall_back ? ", plain text where it fails" : "");
     if (unproven)
         listing_line(l, "     (The name comes from an MX record that nothing proves: who can forge that has a good certificate for it.)");
     if (p->tlsa_name != NULL)
@@ -212,6 +213,11 @@ static void print_tls(struct listing *l, const struct protection *p, bool unprov
         listing_line(l, "       %s", buf_text(&text));
         buf_done(&text);
     }
+}
+
+static bool is_unproven(const struct way *w, const struct protection *p)
+{
+    return w->is_mx && !w->mx.secure && p->policy == TLS_VERIFY && p->origin != PROTECTION_STS;
 }
 
 static void print_host(struct listing *l, const struct way *w, size_t number)
@@ -230,7 +236,7 @@ static void print_host(struct listing *l, const struct way *w, size_t number)
         listing_line(l, "  %zu. %s", number + 1, host->name);
     if (host->found.count > 0) {
         listing_line(l, "     addresses: %s (%s)", buf_text(&addresses), proven(host->found.secure));
-        print_tls(l, &host->protection, host->protection.policy == TLS_VERIFY && w->is_mx && !w->mx.secure && host->protection.origin != PROTECTION_STS);
+        print_tls(l, &host->protection, is_unproven(w, &host->protection));
     }
     quote(&host->status, status, sizeof status);
     if (!status_is_ok(&host->status))

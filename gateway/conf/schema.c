@@ -108,8 +108,8 @@ static const struct conf_key keys[] = {
      .expected = "IP or IP@PORT, separated by ; or ,, or root", .help = "resolvers to ask; none: those of the host",
      .manual = "root asks nobody and finds its way from the root servers.  Resolvers must pass on what DNSSEC needs, or every answer from a "
                "signed zone is bogus and mail waits: where that cannot be had, set TMAIL_DNSSEC=false.  Only without this key /etc/hosts "
-               "counts; it and the host's list of resolvers are read at a start or reload.  Names without a dot are never completed.  Names under local, internal, intranet, private, corp, home and lan are "
-               "not validated: the public root knows nothing of them."},
+               "counts; it and the host's list of resolvers are read at a start or reload.  Names without a dot are never completed.  Names under "
+               "local, internal, intranet, private, corp, home and lan are not validated: the public root knows nothing of them."},
     {NAMES, .name = "TMAIL_DNSSEC", BOOL(dnssec), .standard = "true",
      .help = "validate answers of the DNS", .manual = "An answer that fails validation is a temporary failure, never a reason to go on without.  "
      "When this is false there is no DANE either."},

@@ -128,8 +128,8 @@ static void find_records(struct protection *p, const struct protection_question 
         ask_tlsa(p, q, b->names[i], b, arena);
 }
 
-/* RFC 7672 section 3.2.2: the names that a certificate below a trust anchor may have, beside the one that the records stand at: those of the
- * destination, or the host as a route has it; an MX host that is an alias is none of them. */
+/* RFC 7672 section 3.2.2: the names that a certificate below a trust anchor may have, beside the one that the records stand at: those of
+ * the destination, or the host as a route has it; an MX host that is an alias is none of them. */
 static void want_dane(struct protection *p, const struct protection_question *q)
 {
     p->policy = TLS_DANE;
@@ -193,7 +193,10 @@ static void settle(struct protection *p, const struct conf *conf)
 
 void protection_find(struct protection *p, const struct protection_question *q, struct arena *arena)
 {
-    *p = (struct protection){.status = status_ok(), .wanted.host = q->host, .heeds = protection_heeds(q->conf, q->hop), .optional = q->hop->optional};
+    *p = (struct protection){.status = status_ok(),
+                             .wanted.host = q->host,
+                             .heeds = protection_heeds(q->conf, q->hop),
+                             .optional = q->hop->optional};
     take_own_rule(p, q->conf, q->hop);
     if (p->policy == TLS_DANE || (p->heeds && q->conf->dane && q->conf->dnssec))
         add_dane(p, q, arena);

@@ -46,7 +46,8 @@ static const char *make_key(const struct route *r, const struct place *place)
 static struct status check_route(const struct route *r, const struct hop *hop)
 {
     if (is_mx(r) && r->login != NULL)
-        return status_make(451, "4.3.5", "route %lld has a login and the host mx: a login is for a host that the route names", (long long)r->id);
+        return status_make(451, "4.3.5", "route %lld has a login and the host mx: a login is for a host that the route names",
+                           (long long)r->id);
     if (r->tls != NULL && !hop->has_tls_rule)
         return status_make(451, "4.3.5", "route %lld has an unknown TLS rule (expected %s)", (long long)r->id, TLS_RULE_EXPECTED);
     if (r->login != NULL && hop->has_tls_rule && hop->tls_rule.policy == TLS_NONE)
