@@ -1,8 +1,6 @@
 #include "admin/change.h"
 #include "admin/explain_print.h"
 #include "admin/groups.h"
-#include "base/clock.h"
-#include "conf/dns_settings.h"
 #include "directory/names.h"
 #include "message/envelope.h"
 #include "net/http.h"
@@ -51,28 +49,15 @@ static int read_words(struct invocation *i, struct question *q)
 
 static bool open_means(struct question *q, const struct conf *conf, char *error, size_t size)
 {
-    const struct dns_settings settings = conf_dns_settings(conf);
-    struct buf unused = {0};
-
-    q->means.conf = conf;
-    if (conf->smtpd_launch)
-        (void)listeners_parse(&q->means.listeners, str_of(conf->smtpd_dsns), &q->arena, &unused);
-    buf_done(&unused);
-    q->means.dns = dns_open(&settings, error, size);
-    if (q->means.dns == NULL || !directory_open_sql(&q->directory, conf->db_path, error, size))
-        return false;
     if (!http_start())
         return str_copy(STR("libcurl cannot be started"), error, size) && false;
-    if (conf->mta_sts)
-        q->means.sts = sts_new(conf->db_path, q->means.dns, conf->dns_timeout, conf->tls_ca_file, true);
-    return true;
+    return way_means_open(&q->means, conf, false, &q->arena, error, size) && directory_open_sql(&q->directory, conf->db_path, error, size);
 }
 
 static void close_means(struct question *q)
 {
-    sts_free(&q->means.sts);
+    way_means_close(&q->means);
     directory_close(&q->directory);
-    dns_close(&q->means.dns);
     arena_done(&q->arena);
 }
 
@@ -99,8 +84,7 @@ static void explain(struct invocation *i, struct question *q)
 {
     struct explanation e = {.from = arena_text(&q->arena, q->from.address),
                             .to = invocation_value(i, "to"),
-                            .domain = q->to.host,
-                            .plan = &q->plan};
+                            .domain = q->to.host};
     struct way *ways;
     bool usable = false;
 

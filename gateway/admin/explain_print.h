@@ -11,9 +11,8 @@
 struct explanation {
     const char *from, *to;
     struct str domain;      /* of the recipient, in normal form */
-    const struct route_plan *plan;
-    const struct way *ways; /* of the plan's hops, each looked at to its end */
-    size_t way_count;       /* fewer than there are hops where one settled it */
+    const struct way *ways; /* of the hops, each looked at to its end */
+    size_t way_count;
     struct status verdict;
 };
 

@@ -147,11 +147,14 @@ static size_t candidate_of(const struct connection *c, const struct route_plan *
     return i;
 }
 
-/* What no host offers is refused; what only some were asked for may be offered by another, later. */
+/* What no host offers is refused, also when there are more of them than one attempt speaks to; what fewer were asked for another may offer,
+ * later. */
 static void soften(struct job *job, size_t asked, size_t hosts)
 {
+    bool enough = asked >= hosts || asked >= CONNECTION_SESSIONS_MOST;
+
     for (struct delivery *d = job->deliveries; d != NULL; d = d->next)
-        if (d->ours && asked < hosts && status_is_permanent(&d->status)) {
+        if (d->ours && !enough && status_is_permanent(&d->status)) {
             d->status.code = (short)(d->status.code - 100);
             d->status.class = 4;
         }

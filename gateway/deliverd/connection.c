@@ -258,9 +258,11 @@ static bool open_hosts(struct search *s, size_t behind)
     struct way *way = &s->way;
 
     for (size_t i = 0; i < way->count && !s->hop_is_over; i++) {
-        way_look(way, i, &s->context->ways, s->arena);
-        if (i >= way->count || was_tried(s, &way->hosts[i]))
+        if (was_tried(s, &way->hosts[i]))
             continue;
+        way_look(way, i, &s->context->ways, s->arena);
+        if (i >= way->count)
+            break;
         keep_some(s, behind + way->count - 1 - i);
         if (!has_connects_left(s))
             break;

@@ -3,7 +3,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/stop.h"
-#include "conf/dns_settings.h"
 #include "deliverd/scheduler.h"
 #include "directory/route_secret.h"
 #include "net/http.h"
@@ -18,27 +17,6 @@ struct deliverer {
     struct workers *workers;
     struct scheduler *scheduler;
 };
-
-/* What it takes to find a host, and what is published about it. */
-static bool open_ways(struct deliverer *d, const struct conf *conf, char *error, size_t size)
-{
-    const struct dns_settings settings = conf_dns_settings(conf);
-    struct way_means *ways = &d->context.ways;
-    struct buf unused = {0};
-
-    ways->conf = conf;
-    if (conf->smtpd_launch)
-        (void)listeners_parse(&ways->listeners, str_of(conf->smtpd_dsns), &d->arena, &unused);
-    buf_done(&unused);
-    ways->dns = dns_open(&settings, error, size);
-    if (ways->dns == NULL)
-        return false;
-    if (conf->mta_sts)
-        ways->sts = sts_new(conf->db_path, ways->dns, conf->dns_timeout, conf->tls_ca_file, false);
-    if (conf->tlsrpt)
-        d->context.results = tls_results_new(conf->db_path);
-    return true;
-}
 
 /* What connections need for TLS and logins. */
 static bool open_means(struct deliverer *d, const struct conf *conf, char *error, size_t size)
@@ -74,8 +52,11 @@ static bool open_all(struct deliverer *d, const struct conf *conf, char *error, 
 {
     d->context.conf = conf;
     if (!local_ips_parse(&d->context.local, str_of(conf->deliverd_local_ips), &d->arena, error, size) ||
-        !directory_open_sql(&d->directory, conf->db_path, error, size) || !open_ways(d, conf, error, size) || !open_means(d, conf, error, size))
+        !directory_open_sql(&d->directory, conf->db_path, error, size) || !way_means_open(&d->context.ways, conf, true, &d->arena, error, size) ||
+        !open_means(d, conf, error, size))
         return false;
+    if (conf->tlsrpt)
+        d->context.results = tls_results_new(conf->db_path);
     seal_passwords(conf, d->context.means.secrets);
     d->context.hosts = hosts_new(conf->deliverd_dead_host_time);
     d->context.logins = hop_logins_new(conf->deliverd_dead_host_time);
@@ -100,8 +81,7 @@ int deliverd_run(const struct conf *conf)
     stop_ready();
     reporter = tls_reporter_start(conf, d->context.ways.dns);
     scheduler_run(d->scheduler);
-    if (d->context.results != NULL)
-        tls_results_flush(d->context.results);
+    tls_results_flush(d->context.results);
     tls_reporter_wait(reporter);
     return 0;
 }

@@ -102,7 +102,6 @@ static void judge(const struct family *families, size_t count, const char *host,
     for (size_t f = 0; f < count; f++) {
         const struct dns_answer *answer = &families[f].answer;
 
-        to->bogus = to->bogus || answer->bogus;
         if (answer->outcome == DNS_FAILED)
             continue;
         if (!answered || answer->outcome == DNS_FOUND)

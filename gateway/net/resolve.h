@@ -22,7 +22,6 @@ struct resolved {
     size_t count;         /* 0: `status` says why */
     struct status status; /* 2xx; 4xx: the DNS failed, or the one family that is wanted has none; 5xx: no such host, or no address */
     bool secure;          /* every answer was, aliases included */
-    bool bogus;           /* an answer was not to be trusted */
     const char *canonical; /* the name at the end of the aliases; HOST itself when there are none */
 };
 

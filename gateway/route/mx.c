@@ -87,7 +87,7 @@ static void take_hosts(struct mx *mx, const char *domain, const char *me, const 
 
 void mx_read(struct mx *mx, const char *domain, const char *me, const struct dns_answer *answer, struct arena *arena)
 {
-    *mx = (struct mx){.status = status_ok(), .secure = answer->secure, .bogus = answer->bogus, .null = says_null(answer),
+    *mx = (struct mx){.status = status_ok(), .secure = answer->secure, .null = says_null(answer),
                       .canonical = answer->canonical != NULL ? answer->canonical : domain};
     if (answer->outcome == DNS_FAILED)
         mx->status = status_make(451, "4.4.3", "Cannot find the MX of %s: %s", domain, answer->reason);

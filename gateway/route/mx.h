@@ -22,7 +22,6 @@ struct mx {
     struct status status; /* 2xx: there are hosts.  4xx: the DNS failed.  5xx: there will be none: 5.1.2, 5.1.10, 5.4.6 */
     bool implicit;        /* the domain has no MX record */
     bool secure;          /* the answer, or the proof that there is none, is */
-    bool bogus;
     bool null;
     const char *canonical; /* the name at the end of the domain's aliases; the domain where there are none */
     struct mx_host *hosts;

@@ -184,10 +184,10 @@ static void add_dane(struct protection *p, const struct protection_question *q, 
 }
 
 /* What follows from the policy once it is settled. */
-static void settle(struct protection *p, const struct conf *conf)
+static void settle(struct protection *p, const struct conf *conf, const struct hop *hop)
 {
     p->may_fall_back = p->policy == TLS_MAY && !p->from_first_byte && conf->deliverd_remote_tls_fallback;
-    if (p->policy == TLS_VERIFY || (p->policy == TLS_MAY && !conf->deliverd_remote_tls_skipverify && !p->optional))
+    if (p->policy == TLS_VERIFY || (p->policy == TLS_MAY && !conf->deliverd_remote_tls_skipverify && !hop->optional))
         p->wanted.proof = TLS_PROOF_NAME;
 }
 
@@ -195,12 +195,11 @@ void protection_find(struct protection *p, const struct protection_question *q, 
 {
     *p = (struct protection){.status = status_ok(),
                              .wanted.host = q->host,
-                             .heeds = protection_heeds(q->conf, q->hop),
-                             .optional = q->hop->optional};
+                             .heeds = protection_heeds(q->conf, q->hop)};
     take_own_rule(p, q->conf, q->hop);
     if (p->policy == TLS_DANE || (p->heeds && q->conf->dane && q->conf->dnssec))
         add_dane(p, q, arena);
-    settle(p, q->conf);
+    settle(p, q->conf, q->hop);
 }
 
 bool protection_wants_sts(const struct protection *p)

@@ -40,7 +40,6 @@ struct protection {
     struct dns_tlsa *tlsa; /* all that were published, usable or not */
     size_t tlsa_count;
     bool heeds;           /* what others publish counts */
-    bool optional;        /* as the hop has it */
 };
 
 /* What stands behind it for a host; all borrowed. */

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/stop.h"
+#include "conf/dns_settings.h"
 #include "smtp/domain.h"
 
 #include <ifaddrs.h>
@@ -9,6 +10,27 @@
 
 /* RFC 8461 section 3.3 suggests a minute for the fetch of a policy. */
 enum { STS_MS = 60000, WAY_TIMEOUTS = 3, OTHERS_MS = 2000 };
+
+bool way_means_open(struct way_means *m, const struct conf *conf, bool stores, struct arena *arena, char *error, size_t error_size)
+{
+    const struct dns_settings settings = conf_dns_settings(conf);
+    struct buf unused = {0};
+
+    *m = (struct way_means){.conf = conf};
+    if (conf->smtpd_launch)
+        (void)listeners_parse(&m->listeners, str_of(conf->smtpd_dsns), arena, &unused);
+    buf_done(&unused);
+    m->dns = dns_open(&settings, error, error_size);
+    if (m->dns != NULL && conf->mta_sts)
+        m->sts = sts_new(conf->db_path, m->dns, conf->dns_timeout, conf->tls_ca_file, !stores);
+    return m->dns != NULL;
+}
+
+void way_means_close(struct way_means *m)
+{
+    sts_free(&m->sts);
+    dns_close(&m->dns);
+}
 
 static int64_t deadline_of(const struct way *w, const struct way_means *means)
 {

@@ -45,6 +45,11 @@ struct way {
     int64_t left;          /* ms that may still be waited for the DNS: slow hosts, and there may be many, hold up nobody for ever */
 };
 
+/* What CONF says, opened; STORES: policies that are fetched are kept.  False with the reason in ERROR; way_means_close is due in either
+ * case, where M is ever closed. */
+bool way_means_open(struct way_means *m, const struct conf *conf, bool stores, struct arena *arena, char *error, size_t error_size);
+void way_means_close(struct way_means *m);
+
 void way_find(struct way *w, const struct way_means *means, const struct hop *hop, struct arena *arena);
 /* Fills W->hosts[HOST]; may take away hosts behind it, or itself: then W->count is HOST or less, and where it is 0, W->status says why. */
 void way_look(struct way *w, size_t host, const struct way_means *means, struct arena *arena);

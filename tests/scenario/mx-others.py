@@ -144,6 +144,14 @@ def test_what_no_host_offers_is_refused():
         equal([len(sink.sessions) for sink in sinks], [1, 1], "sessions")
 
 
+def test_what_three_hosts_of_five_do_not_offer_is_refused():
+    """A message too large for a destination with many hosts does not wait until it is too old."""
+    with hosts(*[SMALL] * 5) as (sinks, gateway):
+        send(gateway)
+        equal(settled(gateway, "u@hop.test")["status"], "failed", "status")
+        equal([len(sink.sessions) for sink in sinks], [1, 1, 1, 0, 0], "sessions")
+
+
 def test_what_a_backup_cannot_take_waits_for_the_others():
     """Whether the host before it was busy, or is down."""
     for first in (("RCPT: 450 4.2.1 Greylisted",), None):
