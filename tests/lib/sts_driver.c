@@ -13,24 +13,20 @@
  *     stop MILLISECONDS             the process is told to stop then, with a minute of grace
  * The log goes to standard error.  The program is linked so that clocks are asked here (--wrap).
  */
+#include "driver.h"
+
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/memory.h"
 #include "base/stop.h"
-#include "directory/tables.h"
 #include "net/http.h"
 #include "route/sts.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_SIZE = 4096, WORDS = 4, MOST_THREADS = 64 };
+enum { MOST_THREADS = 64 };
 
 static struct sts *sts;
 static pthread_t stopper;
@@ -165,42 +161,6 @@ static void run_stop(char **words)
     puts("ok");
 }
 
-static void run_line(char *line)
-{
-    static const struct {
-        const char *verb;
-        void (*run)(char **words);
-        int words;
-    } verbs[] = {
-        {"find", run_find, 3}, {"many", run_many, 4}, {"often", run_often, 3}, {"names", run_names, 3}, {"later", run_later, 2},
-        {"stop", run_stop, 2},
-    };
-    char *words[WORDS] = {NULL};
-    int count = 0;
-
-    line[strcspn(line, "\n")] = '\0';
-    while (count < WORDS && line != NULL)
-        words[count++] = strsep(&line, "\t");
-    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
-        if (strcmp(words[0], verbs[i].verb) == 0 && count == verbs[i].words) {
-            verbs[i].run(words);
-            return;
-        }
-    puts("no such command");
-}
-
-static void make_database(const char *path)
-{
-    char error[256];
-    struct tables *t = tables_open(path, error, sizeof error);
-
-    if (t == NULL) {
-        fprintf(stderr, "%s\n", error);
-        exit(1);
-    }
-    tables_close(&t);
-}
-
 static struct dns *open_dns(const char *forward)
 {
     const struct dns_settings settings = {.forward = forward, .trust_anchor = "", .unbound_conf = ""};
@@ -214,24 +174,26 @@ static struct dns *open_dns(const char *forward)
     return dns;
 }
 
+static const struct driver_verb verbs[] = {
+    {"find", run_find, 3}, {"many", run_many, 4}, {"often", run_often, 3}, {"names", run_names, 3}, {"later", run_later, 2},
+    {"stop", run_stop, 2},
+};
+
 int main(int argc, char **argv)
 {
-    char *line = memory_new(LINE_SIZE);
+    struct tables *t;
     struct dns *dns;
 
     if (argc < 5 || !http_start() || !stop_open(-1, 60000))
         return 64;
-    signal(SIGPIPE, SIG_IGN);
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    make_database(argv[1]);
+    t = driver_tables(argv[1]);
+    tables_close(&t);
     dns = open_dns(argv[2]);
     sts = sts_new(argv[1], dns, strtol(argv[3], NULL, 10), argv[4], argc > 5);
-    while (fgets(line, LINE_SIZE, stdin) != NULL)
-        run_line(line);
+    driver_serve(verbs, sizeof verbs / sizeof verbs[0]);
     if (has_stopper)
         pthread_join(stopper, NULL);
     sts_free(&sts);
     dns_close(&dns);
-    memory_free(&line);
     return 0;
 }

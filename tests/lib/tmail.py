@@ -7,7 +7,8 @@
     tls.py, certificates.py  contexts, a CA                       dovecot.py   Dovecot's logins
     network.py  a network namespace of its own                    dns.py, dns_proxy.py  a DNS: NSD, and faults in front of it
     tls_cases.py, destinations.py  DANE and MTA-STS, by cases     resolver.py  Unbound
-    dnsserver.py  a name server without DNSSEC                    policies.py  a web server of MTA-STS policies
+    dnsserver.py  a name server without DNSSEC                    web.py, policies.py, tokens.py  servers under https
+    driver.py  a room of the gateway at the end of a pipe
 """
 
 from certificates import Certificates, Pair

@@ -12,18 +12,15 @@
  *     refuse NAME TOKEN
  * The log goes to standard error.
  */
-#include "base/memory.h"
+#include "driver.h"
+
 #include "directory/oauth.h"
 #include "net/http.h"
 #include "transfer/token.h"
 
 #include <pthread.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-enum { LINE_SIZE = 32768, WORDS = 8, MOST_THREADS = 64 };
+enum { MOST_THREADS = 64 };
 
 static const char *database;
 static struct secrets *secrets;
@@ -85,18 +82,6 @@ static void run_refuse(char **words)
     puts("ok");
 }
 
-static struct tables *open_tables(void)
-{
-    char error[256];
-    struct tables *t = tables_open(database, error, sizeof error);
-
-    if (t == NULL) {
-        fputs(error, stderr);
-        exit(1);
-    }
-    return t;
-}
-
 static void run_add(char **words)
 {
     const struct oauth_client client = {
@@ -107,7 +92,7 @@ static void run_add(char **words)
         .refresh_token = words[5],
         .scope = words[6],
     };
-    struct tables *t = open_tables();
+    struct tables *t = driver_tables(database);
 
     say(oauth_add(t, secrets, &client));
     tables_close(&t);
@@ -116,7 +101,7 @@ static void run_add(char **words)
 /* The client NAME, and with REFRESH that one in the place of its refresh token. */
 static void visit(const char *name, const char *refresh)
 {
-    struct tables *t = open_tables();
+    struct tables *t = driver_tables(database);
     struct oauth_client client;
     struct arena arena;
     struct status s;
@@ -143,45 +128,19 @@ static void run_stored(char **words)
     visit(words[1], NULL);
 }
 
-static void run_line(char *line)
-{
-    static const struct {
-        const char *verb;
-        void (*run)(char **words);
-        int words;
-    } verbs[] = {
-        {"add", run_add, 7}, {"update", run_update, 3}, {"stored", run_stored, 2},
-        {"get", run_get, 2}, {"many", run_many, 4},     {"refuse", run_refuse, 3},
-    };
-    char *words[WORDS] = {NULL};
-    int count = 0;
-
-    line[strcspn(line, "\n")] = '\0';
-    while (count < WORDS && line != NULL)
-        words[count++] = strsep(&line, "\t");
-    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
-        if (strcmp(words[0], verbs[i].verb) == 0 && count == verbs[i].words) {
-            verbs[i].run(words);
-            return;
-        }
-    puts("no such command");
-}
+static const struct driver_verb verbs[] = {
+    {"add", run_add, 7}, {"update", run_update, 3}, {"stored", run_stored, 2}, {"get", run_get, 2}, {"many", run_many, 4}, {"refuse", run_refuse, 3},
+};
 
 int main(int argc, char **argv)
 {
-    char *line = memory_new(LINE_SIZE);
-
     if (argc != 4 || !http_start())
         return 64;
-    signal(SIGPIPE, SIG_IGN);
-    setvbuf(stdout, NULL, _IOLBF, 0);
     database = argv[1];
     secrets = secrets_new(argv[2]);
     tokens = tokens_new(database, secrets, argv[3], NULL);
-    while (fgets(line, LINE_SIZE, stdin) != NULL)
-        run_line(line);
+    driver_serve(verbs, sizeof verbs / sizeof verbs[0]);
     tokens_free(&tokens);
     secrets_free(&secrets);
-    memory_free(&line);
     return 0;
 }

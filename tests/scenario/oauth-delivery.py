@@ -7,13 +7,11 @@ import os
 import socket
 import sys
 import threading
-from unittest import mock
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
 from tmail import (PATIENCE, Certificates, Gateway, Logins, Sink, await_true,  # noqa: E402  pylint: disable=wrong-import-position
                    b64, check, equal, free_port, fresh_loopback, main)
-import tokens  # noqa: E402  pylint: disable=wrong-import-position
 from tokens import Account, Answer, TokenEndpoint  # noqa: E402  pylint: disable=wrong-import-position
 
 AUTHORITY = Certificates()
@@ -124,10 +122,9 @@ class Failing:
 
     def come_back(self):
         """The endpoint that is down is there again, where it was looked for."""
-        place, server = self.keeper.getsockname(), tokens._Server  # pylint: disable=protected-access
+        port = self.keeper.getsockname()[1]
         self.keeper.close()
-        with mock.patch.object(tokens, "_Server", lambda _, handler: server(place, handler)):
-            self.endpoints["down"] = endpoint_with(prefix="down-")
+        self.endpoints["down"] = endpoint_with(prefix="down-", port=port)
 
     def queue_of(self, name):
         """The entries of those who wait for an endpoint."""

@@ -4,17 +4,15 @@
 import contextlib
 import os
 import sqlite3
-import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
-from tmail import PATIENCE, ROOT, Certificates, check, equal, main  # noqa: E402  pylint: disable=wrong-import-position
+from driver import Driver  # noqa: E402  pylint: disable=wrong-import-position
+from tmail import Certificates, check, equal, main  # noqa: E402  pylint: disable=wrong-import-position
 from tokens import Account, Answer, TokenEndpoint  # noqa: E402  pylint: disable=wrong-import-position
 
-DRIVER = os.path.join(os.environ.get("BUILD", ROOT), "tests", "lib", "token_driver")
 CERTIFICATES = Certificates()
 PAIR = CERTIFICATES.make("endpoint")
 NO_TOKEN = "454 4.7.0 OAuth client {}: its token endpoint gave no token: "
@@ -27,43 +25,11 @@ def run_sql(driver, statement):
         database.execute(statement)
 
 
-class Driver:
-    """transfer/token in a process of its own, with a database that it makes, or that of another driver."""
+class Tokens(Driver):
+    """transfer/token in a process of its own."""
 
     def __init__(self, env=None, beside=None):
-        self.folder = tempfile.TemporaryDirectory(prefix="tmail-test-")  # pylint: disable=consider-using-with  -- until __exit__
-        self.database = beside.database if beside else os.path.join(self.folder.name, "tmail.db")
-        key = os.path.join(os.path.dirname(self.database), "secret.key")
-        self.log_path = os.path.join(self.folder.name, "log")
-        with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen([DRIVER, self.database, key, CERTIFICATES.ca], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                            stderr=log, text=True, env={**os.environ, **(env or {})})
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *_):
-        self.process.stdin.close()
-        status = self.process.wait(PATIENCE)
-        self.process.stdout.close()
-        log = self.log()
-        self.folder.cleanup()
-        if kind is None:
-            equal(status, 0, f"status of the driver; its log:\n{log}")
-
-    def begin(self, *words):
-        """One command."""
-        self.process.stdin.write("\t".join(words) + "\n")
-        self.process.stdin.flush()
-
-    def answer(self):
-        """The answer to it."""
-        return self.process.stdout.readline().rstrip("\n")
-
-    def say(self, *words):
-        """Both."""
-        self.begin(*words)
-        return self.answer()
+        super().__init__("token_driver", lambda database: [os.path.join(os.path.dirname(database), "secret.key"), CERTIFICATES.ca], beside, env)
 
     def add(self, endpoint, name="work", client="id-1", secret=SECRET, refresh="", scope=""):
         """A client in the database."""
@@ -73,22 +39,12 @@ class Driver:
         """A token, with `ok ` in front, or the status."""
         return self.say("get", name)
 
-    def log(self):
-        """All of it until now."""
-        with open(self.log_path, encoding="utf-8") as file:
-            return file.read()
-
-    def logged(self, *words):
-        """Check that a line of the log has all these words."""
-        log = self.log()
-        check(any(all(word in line for word in words) for line in log.splitlines()), f"no line with {words} in the log:\n{log}")
-
 
 @contextlib.contextmanager
 def place(**more):
     """An endpoint with one account by refresh token, `id-1`, and one by client credentials, `id-2`; and a driver that knows both."""
     accounts = {"id-1": Account(SECRET, REFRESH), "id-2": Account("other", scope=SCOPE)}
-    with TokenEndpoint(PAIR, accounts, **more) as endpoint, Driver() as driver:
+    with TokenEndpoint(PAIR, accounts, **more) as endpoint, Tokens() as driver:
         driver.add(endpoint, refresh=REFRESH)
         driver.add(endpoint, "service", "id-2", "other", scope=SCOPE)
         yield endpoint, driver
@@ -218,7 +174,7 @@ def test_a_refresh_token_that_another_process_renewed_is_used():
         endpoint.script = [Answer(400, {"error": "invalid_grant"}, delay=1)]
         driver.begin("get", "work")
         endpoint.await_requests(1)
-        with Driver(beside=driver) as other:
+        with Tokens(beside=driver) as other:
             equal(other.say("update", "work", "renewed"), "ok", "stored by another process")
         equal(driver.answer(), "ok token-1", "token")
         equal([form["refresh_token"] for form in endpoint.requests], [REFRESH, "renewed"], "refresh tokens sent")
@@ -268,7 +224,7 @@ def test_redirects_are_not_followed():
     """Our secrets go where they were meant to go."""
     with place() as (endpoint, driver), TokenEndpoint(PAIR) as elsewhere:
         for status in (301, 307, 308):
-            with Driver() as fresh:
+            with Tokens() as fresh:
                 fresh.add(endpoint, refresh=REFRESH)
                 refused(endpoint, fresh, Answer(status, b"", headers={"Location": elsewhere.url}), f"HTTP status {status}")
         equal(elsewhere.requests, [], "requests that were led away")
@@ -290,7 +246,7 @@ def test_certificates_are_verified():
              (CERTIFICATES.make("elsewhere", hosts=["elsewhere.example"], ips=[]), "another name"),
              (CERTIFICATES.make("expired", expired=True), "an expired one"), (CERTIFICATES.make("self", signed_by="self"), "its own")]
     for pair, what in pairs:
-        with TokenEndpoint(pair, {"id-1": Account(SECRET, REFRESH)}) as endpoint, Driver() as driver:
+        with TokenEndpoint(pair, {"id-1": Account(SECRET, REFRESH)}) as endpoint, Tokens() as driver:
             driver.add(endpoint, refresh=REFRESH)
             got = driver.get()
             check(got.startswith("454 4.7.0 OAuth client work: no answer of its token endpoint: "), f"{what}: {got!r}")
@@ -299,7 +255,7 @@ def test_certificates_are_verified():
 
 def test_the_name_may_be_an_address():
     """The address stands in the certificate."""
-    with TokenEndpoint(PAIR, {"id-1": Account(SECRET, REFRESH)}, host="127.0.0.1") as endpoint, Driver() as driver:
+    with TokenEndpoint(PAIR, {"id-1": Account(SECRET, REFRESH)}, host="127.0.0.1") as endpoint, Tokens() as driver:
         driver.add(endpoint, refresh=REFRESH)
         equal(driver.get(), "ok token-1", "token")
 
@@ -307,7 +263,7 @@ def test_the_name_may_be_an_address():
 def test_a_proxy_of_the_environment_is_not_used():
     """Nor a netrc."""
     proxies = {name: "http://127.0.0.1:1" for name in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "http_proxy")}
-    with TokenEndpoint(PAIR, {"id-1": Account(SECRET, REFRESH)}) as endpoint, Driver(env=proxies) as driver:
+    with TokenEndpoint(PAIR, {"id-1": Account(SECRET, REFRESH)}) as endpoint, Tokens(env=proxies) as driver:
         driver.add(endpoint, refresh=REFRESH)
         equal(driver.get(), "ok token-1", "token")
 

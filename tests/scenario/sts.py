@@ -4,19 +4,17 @@
 import contextlib
 import os
 import sqlite3
-import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
 from dnsserver import DnsServer  # noqa: E402  pylint: disable=wrong-import-position
+from driver import Driver  # noqa: E402  pylint: disable=wrong-import-position
 from network import in_own_network  # noqa: E402  pylint: disable=wrong-import-position
 from policies import Page, PolicyServer, policy  # noqa: E402  pylint: disable=wrong-import-position
-from tmail import PATIENCE, ROOT, Certificates, await_true, check, equal, main  # noqa: E402  pylint: disable=wrong-import-position
+from tmail import PATIENCE, Certificates, await_true, check, equal, main  # noqa: E402  pylint: disable=wrong-import-position
 
-DRIVER = os.path.join(os.environ.get("BUILD", ROOT), "tests", "lib", "sts_driver")
 DOMAIN, HOST, RECORD = "a.example", "mta-sts.a.example", "_mta-sts.a.example"
 FOUND = "enforce id1 mx.a.example fine"
 DAY, REMEMBERED = 86400, 300
@@ -26,43 +24,13 @@ CERTIFICATES = Certificates()
 PAIR = CERTIFICATES.make("web", hosts=[f"mta-sts.{name}.example" for name in ("a", "b", "c")], ips=[])
 
 
-class Driver:
-    """route/sts in a process of its own, with a database of its own, or that of another driver."""
+class Sts(Driver):
+    """route/sts in a process of its own."""
 
     def __init__(self, dns, beside=None, read_only=False, dns_timeout=10):
-        self.folder = tempfile.TemporaryDirectory(prefix="tmail-test-")  # pylint: disable=consider-using-with  -- until __exit__
-        self.database = beside.database if beside else os.path.join(self.folder.name, "tmail.db")
-        self.log_path = os.path.join(self.folder.name, "log")
-        words = [DRIVER, self.database, dns.forward, str(dns_timeout * 1000), CERTIFICATES.ca, *(["read-only"] if read_only else [])]
-        with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
+        words = [dns.forward, str(dns_timeout * 1000), CERTIFICATES.ca, *(["read-only"] if read_only else [])]
+        super().__init__("sts_driver", lambda _: words, beside)
         self.later(0)  # the tables are there when it answers
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *_):
-        self.process.stdin.close()
-        status = self.process.wait(PATIENCE)
-        self.process.stdout.close()
-        log = self.log()
-        self.folder.cleanup()
-        if kind is None:
-            equal(status, 0, f"status of the driver; its log:\n{log}")
-
-    def begin(self, *words):
-        """One command."""
-        self.process.stdin.write("\t".join(map(str, words)) + "\n")
-        self.process.stdin.flush()
-
-    def answer(self):
-        """The answer to it."""
-        return self.process.stdout.readline().rstrip("\n")
-
-    def say(self, *words):
-        """Both."""
-        self.begin(*words)
-        return self.answer()
 
     def find(self, domain=DOMAIN, seconds=10):
         """What is known of a domain."""
@@ -88,16 +56,6 @@ class Driver:
         with contextlib.closing(sqlite3.connect(self.database, timeout=30)) as database, database:
             database.execute(statement)
 
-    def log(self):
-        """All of it until now."""
-        with open(self.log_path, encoding="utf-8") as file:
-            return file.read()
-
-    def logged(self, *words):
-        """Check that a line of the log has all these words."""
-        log = self.log()
-        check(any(all(word in line for word in words) for line in log.splitlines()), f"no line with {words} in the log:\n{log}")
-
     def times(self, event):
         """How often the log has it."""
         return self.log().count(f"event={event} ")
@@ -114,7 +72,7 @@ def world():
 @contextlib.contextmanager
 def place(**more):
     """These and a driver."""
-    with world() as (dns, web), Driver(dns, **more) as driver:
+    with world() as (dns, web), Sts(dns, **more) as driver:
         yield dns, web, driver
 
 
@@ -182,7 +140,7 @@ def test_who_waits_waits_no_longer_than_he_wants():
         web.pages[HOST].delay = PATIENCE
         began = time.monotonic()
         driver.begin("many", 5, DOMAIN, 1)
-        with Driver(dns, beside=driver) as other:
+        with Sts(dns, beside=driver) as other:
             equal(other.find("b.example"), "enforce id1 mx.b.example fine", "answer of another domain")
         answers = driver.answer().rstrip("\t").split("\t")
         check(len(answers) == 5 and all(answer.startswith("- fetch: ") for answer in answers), f"answers: {answers}")
@@ -205,10 +163,10 @@ def test_the_question_for_the_record_has_its_own_time():
 
 def test_a_policy_outlives_its_servers():
     """Section 3.3: what was fetched counts until it expires, also for another process, whatever becomes of the record and of the web."""
-    with world() as (dns, web), Driver(dns) as driver:
+    with world() as (dns, web), Sts(dns) as driver:
         equal(driver.find(), FOUND, "answer")
         web.pages.clear()
-        with Driver(dns, beside=driver) as other:
+        with Sts(dns, beside=driver) as other:
             for records in (["v=STSv1; id=id1;"], ["v=spf1 -all"], []):
                 dns.set(RECORD, "TXT", *records)
                 equal([driver.find(), other.find()], [FOUND] * 2, f"answers with {records}")
@@ -280,7 +238,7 @@ def test_an_old_policy_is_refreshed_beside():
     """Section 3.3: once a day nobody waits for the web server, and many who ask have it asked once."""
     with place() as (dns, web, driver):
         equal(driver.find(), FOUND, "first")
-        with Driver(dns, beside=driver) as other:
+        with Sts(dns, beside=driver) as other:
             other.later(DAY - 60)
             equal(other.find(), FOUND, "on the first day")
         equal(web.count(HOST), 1, "requests on the first day")
@@ -367,13 +325,13 @@ def test_a_policy_that_lapses_is_told_once():
             dns.set(f"_mta-sts.{domain}.example", "TXT")
         driver.later(7 * DAY + 60)
         publish(dns, web, "id2", domain="c.example")
-        with Driver(dns, beside=driver, read_only=True) as reader:
+        with Sts(dns, beside=driver, read_only=True) as reader:
             reader.later(7 * DAY + 60)
             equal(reader.find(), "- fine", "answer of a reader")
             equal(reader.log(), "", "log of a reader")
         equal(driver.crowd(), {"- fine"}, "answers of a.example")
         equal([driver.find("b.example"), driver.find("c.example")], ["- fine", "enforce id2 mx.c.example fine"], "answers of the others")
-        with Driver(dns, beside=driver) as other:
+        with Sts(dns, beside=driver) as other:
             other.later(7 * DAY + 60)
             equal(other.find(), "- fine", "answer of another process")
             equal(other.times("sts-expired"), 0, "warnings of another process")
@@ -441,7 +399,7 @@ def test_a_stop_leaves_a_policy_in_force():
     """With another id, and while it is refreshed beside; nor does the end of the process wait for the web server."""
     with place() as (dns, web, driver):
         equal(driver.find(), FOUND, "first")
-        with Driver(dns, beside=driver) as other, Driver(dns, beside=driver) as third:
+        with Sts(dns, beside=driver) as other, Sts(dns, beside=driver) as third:
             web.pages[HOST].delay = PATIENCE
             other.later(DAY)
             equal(other.crowd(), {FOUND}, "answers while it is refreshed")
@@ -454,7 +412,7 @@ def test_a_stop_leaves_a_policy_in_force():
             equal([other.log(), third.log()], [""] * 2, "logs")
         requests = web.count(HOST)
         dns.set(RECORD, "TXT", "v=STSv1; id=id1;")
-        with Driver(dns, beside=driver) as last:
+        with Sts(dns, beside=driver) as last:
             last.later(DAY)
             equal(last.find(), FOUND, "answer while it is refreshed")
             web.await_requests(HOST, requests + 1)
@@ -470,7 +428,7 @@ def test_short_lives():
             publish(dns, web, domain=domain, age=age)
             driver.find(domain)
             for seconds, requests in ((used - 10, 1), (used + 1, 2)):
-                with Driver(dns, beside=driver) as other:  # at its end all that it does beside is done
+                with Sts(dns, beside=driver) as other:  # at its end all that it does beside is done
                     other.later(seconds)
                     other.find(domain)
                 equal(web.count(f"mta-sts.{domain}"), requests, f"requests for {domain} after {seconds}s")
@@ -486,10 +444,10 @@ def test_a_clock_that_was_wrong():
     with place() as (dns, web, driver):
         driver.find()
         driver.run_sql("UPDATE sts_policies SET fetched = fetched + 9999999, expires = expires + 9999999")
-        with Driver(dns, beside=driver) as other:
+        with Sts(dns, beside=driver) as other:
             equal(other.find(), FOUND, "answer")
         equal(web.count(HOST), 2, "requests")
-        with Driver(dns, beside=driver) as other:
+        with Sts(dns, beside=driver) as other:
             other.later(8 * DAY)
             dns.set(RECORD, "TXT")
             equal(other.find(), "- fine", "answer after its time")
@@ -504,7 +462,7 @@ def test_modes():
         web.pages[HOST] = Page("version: STSv1\nmode: none\nmax_age: 0\n")
         dns.set(RECORD, "TXT", "v=STSv1; id=id2;")
         equal(driver.find(), "none id2  fine", "none")
-        with Driver(dns, beside=driver) as other:
+        with Sts(dns, beside=driver) as other:
             equal(other.find(), "none id2  fine", "none in another process")
 
 
@@ -519,14 +477,14 @@ def test_certificates_are_verified():
     with world() as (dns, web):
         for what, pair in pairs.items():
             web.pairs[HOST] = pair
-            with Driver(dns) as driver:
+            with Sts(dns) as driver:
                 answer = driver.find()
                 check(answer.startswith("- webpki: the policy cannot be fetched: "), f"{what}: {answer}")
                 equal(driver.find(), answer, f"the second time, {what}")
                 equal(driver.rows(), {}, "rows")
         equal(web.requests, [], "requests")
         web.pairs[HOST] = CERTIFICATES.make("wild", hosts=["*.a.example"], ips=[])
-        with Driver(dns) as driver:
+        with Sts(dns) as driver:
             equal(driver.find(), FOUND, "answer with a name for all")
 
 
@@ -555,7 +513,7 @@ def test_what_is_no_policy():
     with place() as (dns, web, driver):
         for number, (page, trouble, words) in enumerate(table):
             web.pages[HOST] = page
-            with Driver(dns) as fresh:
+            with Sts(dns) as fresh:
                 answer = fresh.find()
                 check(answer.startswith(f"- {trouble}: ") and words in answer, f"{page}: {answer}")
                 equal(fresh.rows(), {}, "rows")
@@ -637,7 +595,7 @@ def test_a_row_that_is_no_policy():
         for change in ("policy = 'version: STSv1'", "policy = x'00ff'", f"id = '{'x' * 40}'"):
             driver.run_sql(f"UPDATE sts_policies SET {change}")
             dns.set(RECORD, "TXT")
-            with Driver(dns, beside=driver) as other:
+            with Sts(dns, beside=driver) as other:
                 equal(other.find(), "- fine", f"answer without a record after {change}")
                 dns.set(RECORD, "TXT", "v=STSv1; id=id1;")
                 equal(other.find(), FOUND, f"answer after {change}")
@@ -650,7 +608,7 @@ def test_a_reader_stores_nothing():
         equal([reader.find() for _ in range(3)], [FOUND] * 3, "answers")
         equal(web.count(HOST), 1, "requests")
         equal([reader.rows(), reader.log()], [{}, ""], "rows and log")
-        with Driver(dns, beside=reader) as writer, Driver(dns, beside=reader, read_only=True) as other:
+        with Sts(dns, beside=reader) as writer, Sts(dns, beside=reader, read_only=True) as other:
             equal(writer.find(), FOUND, "answer of a writer")
             other.later(2 * DAY)
             equal(other.find(), FOUND, "answer of another reader")

@@ -14,14 +14,14 @@ import subprocess
 import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
-from tmail import (ME, PROGRAM, Certificates, Gateway, Sink, await_true, check, equal,  # noqa: E402  pylint: disable=wrong-import-position
-                   fresh_loopback, main, matches, server_context)
+from tmail import (ME, PATIENCE, PROGRAM, Certificates, Gateway, Sink, await_true, check, equal,  # noqa: E402  pylint: disable=wrong-import-position
+                   fresh_loopback, main, matches)
 from gateway import clean_environment  # noqa: E402  pylint: disable=wrong-import-position
 import dns  # noqa: E402  pylint: disable=wrong-import-position
+from web import Answer, WebServer  # noqa: E402  pylint: disable=wrong-import-position
 from dns import Dns, Zone  # noqa: E402  pylint: disable=wrong-import-position
 
 AUTHORITY = Certificates()
@@ -30,38 +30,22 @@ COLUMNS = ("day", "domain", "type", "policy", "mx", "failure", "mx_host", "local
 HOUR = 3600 * 1000
 
 
-class Collector:
+class Collector(WebServer):
     """Takes reports by HTTPS at collect.test. `posts` are (path, type, body), in order; `statuses` come first to be answered, 201 then."""
 
     def __init__(self, pair=None):
         self.posts, self.statuses, self.lock = [], [], threading.Lock()
         self.gate = threading.Event()
         self.gate.set()
-        collector = self
+        super().__init__(pair or AUTHORITY.make("collect", hosts=["collect.test"]))
 
-        class Handler(BaseHTTPRequestHandler):
-            """Of this collector."""
-
-            def do_POST(self):  # pylint: disable=invalid-name  -- http.server wants it
-                """Note what came."""
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                with collector.lock:
-                    collector.posts.append((self.path, self.headers["Content-Type"], body))
-                    status = collector.statuses.pop(0) if collector.statuses else 201
-                collector.gate.wait(30)
-                with contextlib.suppress(OSError):  # who asked may be gone
-                    self.send_response(status)
-                    self.send_header("Content-Length", "0")
-                    self.end_headers()
-
-            def log_message(self, format, *args):  # pylint: disable=redefined-builtin  -- http.server's name
-                """Say nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.server.socket = server_context(pair or AUTHORITY.make("collect", hosts=["collect.test"])).wrap_socket(self.server.socket, True)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    def answer(self, request):
+        """Note what came."""
+        with self.lock:
+            self.posts.append((request.path, request.headers["Content-Type"], request.content))
+            status = self.statuses.pop(0) if self.statuses else 201
+        self.gate.wait(PATIENCE)
+        return Answer(status)
 
     def url(self, path="/"):
         """Where a path of it is."""
