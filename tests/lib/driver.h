@@ -1,6 +1,6 @@
 /*
- * driver - what the programs of this folder have in common: commands on standard input, a line each with its words between tabs, each answered
- * with a line on standard output.
+ * driver - what the programs of this folder have in common: commands on standard input, a line each with its words between tabs, each
+ * answered with a line on standard output.
  */
 #ifndef DRIVER_H
 #define DRIVER_H

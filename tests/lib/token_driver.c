@@ -129,7 +129,8 @@ static void run_stored(char **words)
 }
 
 static const struct driver_verb verbs[] = {
-    {"add", run_add, 7}, {"update", run_update, 3}, {"stored", run_stored, 2}, {"get", run_get, 2}, {"many", run_many, 4}, {"refuse", run_refuse, 3},
+    {"add", run_add, 7}, {"update", run_update, 3}, {"stored", run_stored, 2},
+    {"get", run_get, 2}, {"many", run_many, 4},     {"refuse", run_refuse, 3},
 };
 
 int main(int argc, char **argv)
