@@ -15,7 +15,6 @@ import ipaddress
 import os
 import re
 import shutil
-import signal
 import socket
 import ssl
 import struct
@@ -24,9 +23,9 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from checks import PATIENCE, await_true, check
+from checks import await_true, check
 from dns_proxy import TYPES, DnsProxy, free_dns_port
-from peers import need, run
+from peers import end_group, need, run
 
 ALGORITHM = "13"
 KINDS = ("secure", "insecure", "bogus", "expired", "wrong-ds")
@@ -304,8 +303,4 @@ class _Nsd:
 
     def end(self):
         """End it and its children, which are a group of their own."""
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        self.process.wait(PATIENCE)
+        end_group(self.process)

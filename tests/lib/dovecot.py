@@ -6,14 +6,13 @@ import grp
 import os
 import pwd
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
 
 from checks import PATIENCE, Failure, await_true, check
 from gateway import USER
-from peers import need
+from peers import end_group, need
 
 MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-256")
 SQLITE = "/usr/lib/dovecot/modules/auth/libdriver_sqlite.so"
@@ -146,9 +145,7 @@ class Dovecot:
         """End all of its processes at once; its socket stays, with nobody behind it."""
         if self.process is None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        end_group(self.process)
         self.process.stderr.close()
         self.process = None
 

@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 
@@ -29,6 +30,24 @@ def run(*words, stdin=b""):
         raise Failure(f"{words[0]} did not end; it said {error.stdout!r} {error.stderr!r}") from None
     check(done.returncode == 0, f"{' '.join(map(str, words))}: status {done.returncode}: {done.stdout!r} {done.stderr!r}")
     return done.stdout.decode(errors="surrogateescape")
+
+
+def _alive(group):
+    """Whether a process of this group still runs; one that only waits to be collected does not."""
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError), open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as file:
+            state, _, its = file.read().rsplit(")", 1)[1].split()[:3]
+            if int(its) == group and state not in "ZX":
+                return True
+    return False
+
+
+def end_group(process):
+    """End a process that leads a group, and all of the group, at once; nobody holds its sockets when this returns."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    await_true(lambda: not _alive(process.pid), f"the processes of group {process.pid} to end")
 
 
 def answers(address, port):
