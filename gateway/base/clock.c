@@ -13,14 +13,32 @@ static int64_t read_clock(clockid_t id)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-int64_t clock_now(void)
+static int64_t system_now(void)
 {
     return read_clock(CLOCK_MONOTONIC);
 }
 
-int64_t clock_wall(void)
+static int64_t system_wall(void)
 {
     return read_clock(CLOCK_REALTIME);
+}
+
+static const struct clock_source system_clock = {system_now, system_wall};
+static const struct clock_source *the_clock = &system_clock;
+
+void clock_use(const struct clock_source *source)
+{
+    the_clock = source != NULL ? source : &system_clock;
+}
+
+int64_t clock_now(void)
+{
+    return the_clock->now();
+}
+
+int64_t clock_wall(void)
+{
+    return the_clock->wall();
 }
 
 int clock_poll_timeout(int64_t deadline)

@@ -15,6 +15,13 @@
 int64_t clock_now(void);
 int64_t clock_wall(void);
 
+/* Where the time comes from; NULL: the system.  Tests whose hours last a moment put another one here before any thread starts. */
+struct clock_source {
+    int64_t (*now)(void);
+    int64_t (*wall)(void);
+};
+void clock_use(const struct clock_source *source);
+
 /* Milliseconds until DEADLINE as poll(2) wants them: 0 when it has passed, -1 for CLOCK_NEVER. */
 int clock_poll_timeout(int64_t deadline);
 int64_t clock_earlier(int64_t a, int64_t b);

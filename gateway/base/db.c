@@ -7,11 +7,13 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 struct db {
     sqlite3 *handle;
     struct db_query *queries;
+    bool unprepared; /* a query could not be prepared */
     int64_t busy_until; /* clock_now, while another connection is waited for */
     int code; /* extended result code of the last failure */
     char error[256];
@@ -63,12 +65,19 @@ static bool configure(struct db *db, enum db_mode mode, int cache_kb)
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     snprintf(sql, sizeof sql, "PRAGMA cache_size=-%d; PRAGMA foreign_keys=OFF; PRAGMA secure_delete=OFF; PRAGMA synchronous=FULL;", cache_kb);
-    return db_run(db, sql) && (mode == DB_READ_ONLY || db_run(db, "PRAGMA journal_mode=WAL"));
+    /* The mode of vacuuming is settled by the first page, and journal_mode writes it. */
+    return db_run(db, sql) && (mode != DB_SHRINKABLE || db_run(db, "PRAGMA auto_vacuum=INCREMENTAL")) &&
+           (mode == DB_READ_ONLY || db_run(db, "PRAGMA journal_mode=WAL"));
 }
 
 struct db *db_open(const char *path, enum db_mode mode, int cache_kb, char *error, size_t error_size)
 {
-    static const int flags[] = {SQLITE_OPEN_READONLY, SQLITE_OPEN_READWRITE, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE};
+    static const int flags[] = {
+        [DB_READ_ONLY] = SQLITE_OPEN_READONLY,
+        [DB_READ_WRITE] = SQLITE_OPEN_READWRITE,
+        [DB_CREATE] = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+        [DB_SHRINKABLE] = SQLITE_OPEN_READWRITE,
+    };
     struct db *db = memory_new(sizeof *db);
 
     if (!note(db, sqlite3_open_v2(path, &db->handle, flags[mode] | SQLITE_OPEN_NOMUTEX, NULL)) || !configure(db, mode, cache_kb)) {
@@ -116,19 +125,88 @@ bool db_run(struct db *db, const char *sql)
     return note(db, sqlite3_exec(db->handle, sql, NULL, NULL, NULL));
 }
 
-struct db_query *db_prepare(struct db *db, const char *sql)
+static struct db_query *keep(struct db *db, sqlite3_stmt *statement)
 {
-    struct db_query *q;
-    sqlite3_stmt *statement;
+    struct db_query *q = memory_new(sizeof *q);
 
-    if (!note(db, sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL)))
-        return NULL;
-    q = memory_new(sizeof *q);
     q->db = db;
     q->statement = statement;
     q->next = db->queries;
     db->queries = q;
     return q;
+}
+
+struct db_query *db_prepare(struct db *db, const char *sql)
+{
+    sqlite3_stmt *statement;
+
+    if (!note(db, sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL))) {
+        db->unprepared = true;
+        return NULL;
+    }
+    return keep(db, statement);
+}
+
+bool db_prepared_all(struct db *db)
+{
+    return !db->unprepared;
+}
+
+/* SQLite asks here for each thing that a statement would do. */
+static int may_read(void *context, int action, const char *first, const char *second, const char *schema, const char *within)
+{
+    (void)context;
+    (void)first;
+    (void)schema;
+    (void)within;
+    if (action == SQLITE_FUNCTION)
+        return second != NULL && strcasecmp(second, "load_extension") == 0 ? SQLITE_DENY : SQLITE_OK;
+    return action == SQLITE_SELECT || action == SQLITE_READ || action == SQLITE_RECURSIVE ? SQLITE_OK : SQLITE_DENY;
+}
+
+/* Blanks, comments and semicolons are no statement. */
+static bool is_statement(struct db *db, const char *sql)
+{
+    sqlite3_stmt *statement = NULL;
+    const char *rest = sql;
+    bool found = false;
+
+    for (; *sql != '\0' && !found; sql = rest) {
+        found = sqlite3_prepare_v2(db->handle, sql, -1, &statement, &rest) != SQLITE_OK || statement != NULL || rest == sql;
+        sqlite3_finalize(statement);
+    }
+    return found;
+}
+
+static bool is_one_question(struct db *db, sqlite3_stmt *statement, const char *rest)
+{
+    const char *wrong = NULL;
+
+    if (statement == NULL)
+        wrong = "there is no statement";
+    else if (sqlite3_stmt_readonly(statement) == 0 || sqlite3_column_count(statement) == 0)
+        wrong = "the statement does not read";
+    else if (is_statement(db, rest))
+        wrong = "there is more than one statement";
+    if (wrong == NULL)
+        return true;
+    db->code = SQLITE_AUTH;
+    snprintf(db->error, sizeof db->error, "%s", wrong);
+    return false;
+}
+
+struct db_query *db_ask(struct db *db, const char *sql)
+{
+    sqlite3_stmt *statement = NULL;
+    const char *rest = "";
+
+    sqlite3_set_authorizer(db->handle, may_read, NULL);
+    if (!note(db, sqlite3_prepare_v2(db->handle, sql, -1, &statement, &rest)))
+        return NULL;
+    if (is_one_question(db, statement, rest))
+        return keep(db, statement);
+    sqlite3_finalize(statement);
+    return NULL;
 }
 
 static void check(struct db_query *q, int code)
@@ -193,9 +271,40 @@ struct str db_str(struct db_query *q, int column)
     return (struct str){data, data != NULL ? (size_t)sqlite3_column_bytes(q->statement, column) : 0};
 }
 
+double db_real(struct db_query *q, int column)
+{
+    return sqlite3_column_double(q->statement, column);
+}
+
 bool db_is_null(struct db_query *q, int column)
 {
     return sqlite3_column_type(q->statement, column) == SQLITE_NULL;
+}
+
+enum db_kind db_kind_of(struct db_query *q, int column)
+{
+    static const enum db_kind kinds[] = {
+        [SQLITE_INTEGER] = DB_INTEGER, [SQLITE_FLOAT] = DB_REAL, [SQLITE_TEXT] = DB_TEXT, [SQLITE_BLOB] = DB_BLOB, [SQLITE_NULL] = DB_NULL,
+    };
+
+    return kinds[sqlite3_column_type(q->statement, column)];
+}
+
+int64_t db_length(struct db_query *q, int column)
+{
+    return sqlite3_column_bytes(q->statement, column);
+}
+
+int db_column_count(struct db_query *q)
+{
+    return sqlite3_column_count(q->statement);
+}
+
+const char *db_column_name(struct db_query *q, int column)
+{
+    const char *name = sqlite3_column_name(q->statement, column);
+
+    return name != NULL ? name : "";
 }
 
 bool db_finish(struct db_query *q)
@@ -271,4 +380,13 @@ bool db_blob_close(struct db_blob **blob)
 void db_checkpoint_after(struct db *db, int pages)
 {
     sqlite3_wal_autocheckpoint(db->handle, pages);
+}
+
+bool db_checkpoint(struct db *db, struct db_log *log)
+{
+    int code = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &log->pages, &log->copied);
+
+    if ((code & 0xff) == SQLITE_BUSY)
+        *log = (struct db_log){0};
+    return (code & 0xff) == SQLITE_BUSY || note(db, code);
 }

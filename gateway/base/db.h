@@ -22,7 +22,8 @@ enum { DB_BUSY_MS = 10000 };
 struct db;
 struct db_query;
 
-enum db_mode { DB_READ_ONLY, DB_READ_WRITE, DB_CREATE };
+/* DB_SHRINKABLE: as DB_READ_WRITE; a database that is still empty becomes one that can give its free pages back. */
+enum db_mode { DB_READ_ONLY, DB_READ_WRITE, DB_CREATE, DB_SHRINKABLE };
 
 /* Opens PATH in WAL mode with synchronous=FULL.  NULL with the reason in ERROR.  CACHE_KB bounds the page cache. */
 struct db *db_open(const char *path, enum db_mode mode, int cache_kb, char *error, size_t error_size);
@@ -38,16 +39,27 @@ bool db_run(struct db *db, const char *sql);
 
 /* SQL is a literal; it is prepared once and lives as long as DB.  NULL when it cannot be prepared (see db_error). */
 struct db_query *db_prepare(struct db *db, const char *sql);
+/* Every db_prepare on DB has succeeded: for those who prepare many. */
+bool db_prepared_all(struct db *db);
 void db_bind_int(struct db_query *q, int position, int64_t value);
 void db_bind_str(struct db_query *q, int position, struct str value);  /* TEXT */
 void db_bind_blob(struct db_query *q, int position, struct str value); /* BLOB */
 void db_bind_zeros(struct db_query *q, int position, int64_t length);  /* a BLOB to be filled by db_blob_write */
 void db_bind_null(struct db_query *q, int position);
 void db_bind_optional(struct db_query *q, int position, struct str value); /* NULL for the empty str */
+/* For a statement that somebody typed: SQL may be one that reads, and nothing else.  From then on DB does nothing else for anybody, not even
+ * ATTACH or PRAGMA.  NULL: db_error says why. */
+struct db_query *db_ask(struct db *db, const char *sql);
 bool db_step(struct db_query *q);
 int64_t db_int(struct db_query *q, int column);
 struct str db_str(struct db_query *q, int column);
+double db_real(struct db_query *q, int column);
 bool db_is_null(struct db_query *q, int column);
+enum db_kind { DB_NULL, DB_INTEGER, DB_REAL, DB_TEXT, DB_BLOB };
+enum db_kind db_kind_of(struct db_query *q, int column); /* ask before the value is taken */
+int64_t db_length(struct db_query *q, int column);       /* bytes of a TEXT or BLOB */
+int db_column_count(struct db_query *q);
+const char *db_column_name(struct db_query *q, int column);
 bool db_finish(struct db_query *q);
 /* For a query without rows: step and finish. */
 bool db_execute(struct db_query *q);
@@ -65,5 +77,12 @@ bool db_blob_close(struct db_blob **blob);
 
 /* After how many pages of write-ahead log a commit also copies them into the database; 0: never by itself. */
 void db_checkpoint_after(struct db *db, int pages);
+
+struct db_log {
+    int pages, copied;
+};
+
+/* Copies what can be copied of the log now, besides writers and without waiting for anybody.  True also when another connection is at it. */
+bool db_checkpoint(struct db *db, struct db_log *log);
 
 #endif

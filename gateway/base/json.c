@@ -3,6 +3,7 @@
 #include "base/memory.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 
 struct json {
@@ -160,6 +161,11 @@ void json_add_str(struct json *list, struct str value)
 void json_put_number(struct json *j, const char *name, int64_t value)
 {
     put(j, name, json_integer(value));
+}
+
+void json_put_real(struct json *j, const char *name, double value)
+{
+    put(j, name, isfinite(value) ? json_real(value) : json_null());
 }
 
 void json_put_bool(struct json *j, const char *name, bool value)

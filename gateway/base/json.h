@@ -28,6 +28,7 @@ struct json *json_new_object(void);
 /* Bytes that are not UTF-8 become U+FFFD. */
 void json_put_str(struct json *j, const char *name, struct str value);
 void json_put_number(struct json *j, const char *name, int64_t value);
+void json_put_real(struct json *j, const char *name, double value); /* null for what is no finite number */
 void json_put_bool(struct json *j, const char *name, bool value);
 void json_put_null(struct json *j, const char *name);
 /* Takes VALUE, an object or a list. */

@@ -219,6 +219,73 @@ static void other_writers_are_waited_for(void)
     db_close(&db);
 }
 
+static void questions_of_strangers_only_read(void)
+{
+    static const char *const refused[] = {
+        "", " ; -- nothing", "nonsense", "DELETE FROM t", "UPDATE t SET id = 2", "INSERT INTO t (id) VALUES (9)", "INSERT INTO t (id) VALUES (9) RETURNING id",
+        "DROP TABLE t", "CREATE TABLE u (x)", "CREATE TEMP TABLE u (x)", "CREATE VIEW w AS SELECT 1", "ALTER TABLE t RENAME TO u", "ATTACH 'other.db' AS o",
+        "DETACH main", "PRAGMA user_version", "PRAGMA user_version = 7", "SELECT * FROM pragma_table_info('t')", "VACUUM", "VACUUM INTO 'copy.db'",
+        "REINDEX", "ANALYZE", "BEGIN", "COMMIT", "SAVEPOINT s", "SELECT load_extension('x')", "SELECT LOAD_EXTENSION('x', 'y')",
+        "SELECT 1; SELECT 2", "SELECT 1; DROP TABLE t", "SELECT 1; nonsense", "SELECT id FROM t; DELETE FROM t;",
+        "WITH x AS (SELECT 1) DELETE FROM t",
+    };
+    static const char *const taken[] = {
+        "SELECT 1", " select 1 ; ", "SELECT 1; -- the end", "/* first */ SELECT id FROM t /* last */;;", "SELECT * FROM v", "VALUES (1), (2)",
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3) SELECT max(i) FROM n", "EXPLAIN SELECT 1",
+        "SELECT printf('%d', 1), strftime('%s', 0), group_concat(id) FROM t",
+    };
+
+    open_new();
+    check(db_run(db, "INSERT INTO t (id) VALUES (1); CREATE VIEW v AS SELECT id FROM t"));
+    for (size_t i = 0; i < TEST_COUNT(refused); i++)
+        if (!check(db_ask(db, refused[i]) == NULL && db_error(db)[0] != '\0'))
+            printf("# %s\n", refused[i]);
+    for (size_t i = 0; i < TEST_COUNT(taken); i++) {
+        struct db_query *q = db_ask(db, taken[i]);
+
+        if (!check(q != NULL && db_step(q) && db_int(q, 0) <= 3 && (db_step(q) || db_finish(q))))
+            printf("# %s: %s\n", taken[i], db_error(db));
+    }
+    check(db_ask(db, "SELECT nothing FROM t") == NULL);
+    check_has(db_error(db), "nothing");
+    check(db_ask(db, " ;") == NULL);
+    check_text(db_error(db), "there is no statement");
+    check(db_ask(db, "SELECT 1; SELECT 2") == NULL);
+    check_text(db_error(db), "there is more than one statement");
+    /* From the first question on that is so for every statement. */
+    check(!db_run(db, "DELETE FROM t"));
+    db_close(&db);
+    db = db_open(path(), DB_READ_ONLY, 100, error, sizeof error);
+    check_number(pragma("SELECT count(*) FROM t"), 1);
+    check_number(pragma("PRAGMA user_version"), 0);
+    check(!db_run(db, "DELETE FROM t"));
+    db_close(&db);
+    check(access("copy.db", F_OK) != 0 && access("other.db", F_OK) != 0);
+}
+
+static void values_say_of_what_kind_they_are(void)
+{
+    static const enum db_kind kinds[] = {DB_INTEGER, DB_REAL, DB_TEXT, DB_BLOB, DB_NULL};
+    struct db_query *q;
+
+    open_new();
+    q = db_ask(db, "SELECT 7 AS seven, 1.5, 'text', x'0001', NULL");
+    if (!check(q != NULL && db_step(q)))
+        return;
+    check_number(db_column_count(q), TEST_COUNT(kinds));
+    check_text(db_column_name(q, 0), "seven");
+    check_text(db_column_name(q, 1), "1.5");
+    for (size_t i = 0; i < TEST_COUNT(kinds); i++)
+        check_number(db_kind_of(q, (int)i), kinds[i]);
+    check(db_real(q, 1) > 1.49 && db_real(q, 1) < 1.51);
+    check_str(db_str(q, 1), STR("1.5"));
+    check_number(db_length(q, 2), 4);
+    check_number(db_length(q, 3), 2);
+    check(!db_step(q));
+    check(db_finish(q));
+    db_close(&db);
+}
+
 static const struct test_case cases[] = {
     TEST_CASE(commits_are_durable_by_configuration),
     TEST_CASE(missing_files_say_why),
@@ -227,6 +294,8 @@ static const struct test_case cases[] = {
     TEST_CASE(a_full_disk_is_told),
     TEST_CASE(blobs_are_read_and_written_by_pieces),
     TEST_CASE(other_writers_are_waited_for),
+    TEST_CASE(questions_of_strangers_only_read),
+    TEST_CASE(values_say_of_what_kind_they_are),
 };
 
 int main(int argc, char **argv)
