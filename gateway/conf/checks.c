@@ -2,10 +2,14 @@
 
 #include "conf/listeners.h"
 #include "conf/local_ips.h"
+#include "conf/rate.h"
 #include "conf/sasl_list.h"
+#include "conf/times.h"
 #include "conf/value.h"
 #include "sasl/mechanism.h"
 #include "smtp/path.h"
+#include "smtp/srs.h"
+#include "smtp/verp.h"
 
 #include <netdb.h>
 #include <string.h>
@@ -34,6 +38,16 @@ bool check_me(const char *value, const char **keep, struct arena *arena, struct 
 
     if (normal == NULL)
         return complain(problems, value, "is no host name (expected a name such as mx.example.org)");
+    *keep = normal;
+    return true;
+}
+
+bool check_domain_or_none(const char *value, const char **keep, struct arena *arena, struct buf *problems)
+{
+    const char *normal = value[0] != '\0' ? normal_name(str_of(value), arena) : value;
+
+    if (normal == NULL)
+        return complain(problems, value, "is no domain");
     *keep = normal;
     return true;
 }
@@ -166,11 +180,36 @@ bool check_address_or_none(const char *value, const char **keep, struct arena *a
     return complain(problems, value, "is no mail address in ASCII (expected LOCAL@DOMAIN)");
 }
 
+bool check_times(const char *value, const char **keep, struct arena *arena, struct buf *problems)
+{
+    struct times times;
+
+    (void)keep;
+    (void)arena;
+    return times_parse(&times, str_of(value), problems);
+}
+
+bool check_rate(const char *value, const char **keep, struct arena *arena, struct buf *problems)
+{
+    struct rate rate;
+
+    (void)keep;
+    (void)arena;
+    return rate_parse(&rate, str_of(value)) || complain(problems, value, "is no rate (expected such as 10/second, 100/minute or 1000/hour)");
+}
+
 bool check_dns_forward(const char *value, const char **keep, struct arena *arena, struct buf *problems)
 {
     (void)keep;
     (void)arena;
     return dns_check_forward(value, problems);
+}
+
+bool check_verp_delimiters(const char *value, const char **keep, struct arena *arena, struct buf *problems)
+{
+    (void)keep;
+    (void)arena;
+    return verp_delimiters_are_valid(str_of(value)) || complain(problems, value, "is not two different ones of -+=_~#");
 }
 
 bool check_sasl_list(const char *value, const char **keep, struct arena *arena, struct buf *problems)
@@ -228,6 +267,11 @@ bool check_local_ips(const char *value, const char **keep, struct arena *arena, 
 bool rule_something_to_do(const struct conf *c)
 {
     return c->smtpd_launch || c->deliverd_launch;
+}
+
+bool rule_srs_secret(const struct conf *c)
+{
+    return c->srs_domain[0] == '\0' || strlen(c->srs_secret) >= SRS_SECRET_MIN;
 }
 
 bool rule_retry_order(const struct conf *c)

@@ -18,7 +18,11 @@ bool check_not_empty(const char *value, const char **keep, struct arena *arena, 
 bool check_path_or_none(const char *value, const char **keep, struct arena *arena, struct buf *problems);
 bool check_folder_or_none(const char *value, const char **keep, struct arena *arena, struct buf *problems);
 bool check_file_or_none(const char *value, const char **keep, struct arena *arena, struct buf *problems); /* absolute, and there */
+bool check_domain_or_none(const char *value, const char **keep, struct arena *arena, struct buf *problems);
 bool check_address_or_none(const char *value, const char **keep, struct arena *arena, struct buf *problems); /* of mail */
+bool check_times(const char *value, const char **keep, struct arena *arena, struct buf *problems);
+bool check_rate(const char *value, const char **keep, struct arena *arena, struct buf *problems);
+bool check_verp_delimiters(const char *value, const char **keep, struct arena *arena, struct buf *problems);
 bool check_dns_forward(const char *value, const char **keep, struct arena *arena, struct buf *problems);
 bool check_sasl_list(const char *value, const char **keep, struct arena *arena, struct buf *problems);
 bool check_db_source(const char *value, const char **keep, struct arena *arena, struct buf *problems);
@@ -30,5 +34,6 @@ const char *find_me(struct arena *arena, struct buf *problems);
 bool rule_something_to_do(const struct conf *c);
 bool rule_retry_order(const struct conf *c);
 bool rule_own_mechanisms(const struct conf *c);
+bool rule_srs_secret(const struct conf *c);
 
 #endif

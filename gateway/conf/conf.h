@@ -22,6 +22,7 @@
 struct conf_schema;
 
 enum conf_bare_newline { BARE_NEWLINE_REFUSE, BARE_NEWLINE_NORMALIZE };
+enum conf_bounce_delay { BOUNCE_DELAY_NONE, BOUNCE_DELAY_ASKED, BOUNCE_DELAY_ALL };
 enum conf_sender_login { SENDER_LOGIN_OFF, SENDER_LOGIN_WARN, SENDER_LOGIN_ENFORCE };
 
 enum conf_origin { CONF_DEFAULT, CONF_FILE, CONF_ENVIRONMENT };
@@ -82,6 +83,8 @@ struct conf {
     int64_t smtpd_auth_lock_time;     /* ms */
     enum conf_sender_login smtpd_sender_login;
     const char *dovecot_auth; /* "": our own users */
+    const char *srs_domain; /* in normal form; "": no sender is rewritten */
+    const char *srs_secret;
     bool rfc_helo_mandatory;
     bool rfc_helo_need_fqn;
     bool rfc_mailfrom_localpart_size;
@@ -106,6 +109,21 @@ struct conf {
     int64_t deliverd_queue_lifetime;  /* ms */
     int64_t deliverd_retry_min;       /* ms */
     int64_t deliverd_retry_max;       /* ms */
+    int64_t deliverd_queue_bounces_lifetime; /* ms */
+    const char *deliverd_retry_times;    /* times_parse (conf/times.h) takes them and cannot fail on them */
+    const char *deliverd_retry_greylist;
+    const char *deliverd_destination_rate; /* rate_parse (conf/rate.h) takes them and cannot fail on them */
+    const char *deliverd_domain_rate;
+    const char *verp_delimiters; /* two characters (smtp/verp.h) */
+
+    bool bounce_enabled;
+    const char *bounce_template;   /* "": the one that is built in */
+    int64_t bounce_size;           /* bytes */
+    const char *bounce_postmaster; /* "": nobody */
+    enum conf_bounce_delay bounce_delay;
+    int64_t bounce_delay_after;    /* ms */
+    int64_t history;               /* ms, 0: none is kept */
+    int64_t history_rows;
 
     const char *users_home_base;
     int64_t users_mailbox_default_quota; /* bytes, 0: no limit */

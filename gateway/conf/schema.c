@@ -31,6 +31,7 @@ static const char *const tls_versions[] = {"1.2", "1.3", NULL};
 static const char *const sender_logins[] = {"off", "warn", "enforce", NULL};
 static const char *const tls_policies[] = {"none", "may", "encrypt", "verify", NULL};
 static const char *const ip_preferences[] = {"ipv6", "ipv4", "ipv6-only", "ipv4-only", NULL};
+static const char *const bounce_delays[] = {"none", "asked", "all", NULL};
 static const char *const db_drivers[] = {"sqlite3", NULL};
 static const char *const store_drivers[] = {"disk", NULL};
 
@@ -40,6 +41,7 @@ static const char *const store_drivers[] = {"disk", NULL};
 #define SERVER .section = "Receiving"
 #define LOGINS .section = "Logins"
 #define DELIVERY .section = "Delivering"
+#define REPORTS .section = "Reports and history"
 #define MAILBOXES .section = "Mailboxes"
 
 static const struct conf_key keys[] = {
@@ -161,6 +163,17 @@ static const struct conf_key keys[] = {
      .help = "what happens to a message with a bare CR or LF",
      .manual =
          "With normalize, those of clients that are relay IPs become CRLF; all other clients' messages are refused, and so is NUL always."},
+    {SERVER, .name = "TMAIL_SRS_DOMAIN", TEXT(srs_domain, check_domain_or_none), .standard = "", .expected = "a domain",
+     .help = "domain of the senders of mail that an alias sends on to other hosts (SRS); none: they stay as they are",
+     .manual = "Whoever checks by SPF what hosts a sender's domain allows refuses mail that is sent on under the sender it came with.  "
+               "Mail for joe@example.com that goes on goes as from SRS0=HASH=TIME=example.com=joe at this domain, and what comes to such "
+               "an address of this domain within 21 days goes to joe@example.com, whoever sends it.  The MX of the domain must be a "
+               "host with this configuration.  Senders of local domains and the null sender stay, and so does, with a line in the log, one that would "
+               "get more than 254 octets."},
+    {SERVER, .name = "TMAIL_SRS_SECRET", TEXT(srs_secret, NULL), .standard = "", .expected = "at least 16 octets", .secret = true,
+     .help = "secret by which rewritten senders are known again",
+     .manual = "It is needed where TMAIL_SRS_DOMAIN is set, and is the same on all hosts of that domain.  When it changes, reports on mail "
+               "that was sent on before no longer find their way."},
     {SERVER, .name = "TMAIL_RFC_HELO_MANDATORY", BOOL(rfc_helo_mandatory), .standard = "false", .help = "refuse MAIL before HELO or EHLO"},
     {SERVER, .name = "TMAIL_RFC_HELO_NEED_FQN", BOOL(rfc_helo_need_fqn), .standard = "false",
      .help = "refuse a HELO name that is neither a full name nor an address literal"},
@@ -261,6 +274,43 @@ static const struct conf_key keys[] = {
      .help = "time to the second attempt; it doubles with each further one"},
     {DELIVERY, .name = "TMAIL_DELIVERD_RETRY_MAX", TIME(deliverd_retry_max, SECONDS(1), DAYS(30)), .standard = "4h",
      .help = "longest time between two attempts"},
+    {DELIVERY, .name = "TMAIL_DELIVERD_RETRY_TIMES", TEXT(deliverd_retry_times, check_times), .standard = "1m;5m",
+     .expected = "a list of times", .help = "times to the first further attempts, before TMAIL_DELIVERD_RETRY_MIN counts",
+     .manual = "An empty list leaves all to TMAIL_DELIVERD_RETRY_MIN and TMAIL_DELIVERD_RETRY_MAX.  None is longer than the latter."},
+    {DELIVERY, .name = "TMAIL_DELIVERD_RETRY_GREYLIST", TEXT(deliverd_retry_greylist, check_times), .standard = "1m;2m;3m;5m;10m",
+     .expected = "a list of times", .help = "the same for recipients that were told to come again (4xx in answer to RCPT), as greylists do"},
+    {DELIVERY, .name = "TMAIL_DELIVERD_DESTINATION_RATE", TEXT(deliverd_destination_rate, check_rate), .standard = "",
+     .expected = "N/second, N/minute or N/hour", .help = "most messages that one next hop is sent in a time; none: as many as it takes",
+     .manual = "What tmail limit says of a next hop comes first."},
+    {DELIVERY, .name = "TMAIL_DELIVERD_DOMAIN_RATE", TEXT(deliverd_domain_rate, check_rate), .standard = "",
+     .expected = "N/second, N/minute or N/hour", .help = "most messages that go to one destination domain in a time; none: as many as come",
+     .manual = "What tmail limit says of a domain comes first."},
+    {DELIVERY, .name = "TMAIL_VERP_DELIMITERS", TEXT(verp_delimiters, check_verp_delimiters), .standard = "+=",
+     .expected = "two different ones of -+=_~#", .help = "what stands before the recipient and instead of its @ in the senders of routes with --verp",
+     .manual = "With += mail from list@example.org to joe@example.com goes as from list+joe=example.com@example.org, so that a report tells "
+               "by its address whom it is about.  Mail from the null sender goes as it is, and so does, with a line in the log, mail whose "
+               "sender would get more than 64 octets before its @ or 254 in all."},
+
+    {REPORTS, .name = "TMAIL_BOUNCE_ENABLED", BOOL(bounce_enabled), .standard = "true",
+     .help = "tell senders what became of their mail (RFC 3464)",
+     .manual = "When it is false, what fails stays in the queue as failed until an administrator bounces, releases or discards it, and no "
+               "report of any kind is sent."},
+    {REPORTS, .name = "TMAIL_BOUNCE_TEMPLATE", TEXT(bounce_template, check_file_or_none), .standard = "", .expected = "the absolute path of a file",
+     .help = "the words of reports; none: those that are built in"},
+    {REPORTS, .name = "TMAIL_BOUNCE_SIZE", SIZE(bounce_size, 0, MEGA(100)), .standard = "50K",
+     .help = "largest message that is returned whole in a report; of a larger one its header goes back"},
+    {REPORTS, .name = "TMAIL_BOUNCE_POSTMASTER", TEXT(bounce_postmaster, check_address_or_none), .standard = "", .expected = "a mail address",
+     .help = "who hears of reports that cannot be delivered; none: nobody, they are dropped with a line in the log"},
+    {REPORTS, .name = "TMAIL_BOUNCE_DELAY", WORD(bounce_delay, enum conf_bounce_delay, bounce_delays), .standard = "asked",
+     .help = "who is told that a message is late: nobody, who asked for it (NOTIFY=DELAY), or all senders but those who asked for something else"},
+    {REPORTS, .name = "TMAIL_BOUNCE_DELAY_AFTER", TIME(bounce_delay_after, SECONDS(1), DAYS(30)), .standard = "4h",
+     .help = "age at which a message is late"},
+    {REPORTS, .name = "TMAIL_DELIVERD_QUEUE_BOUNCES_LIFETIME", TIME_IN_MINUTES(deliverd_queue_bounces_lifetime, 0, DAYS(365)), .standard = "1d",
+     .help = "age at which a report, or other mail from the null sender, that cannot be delivered fails"},
+    {REPORTS, .name = "TMAIL_HISTORY", TIME(history, 0, DAYS(3650)), .standard = "7d",
+     .help = "time that attempts and the fate of messages are remembered for tmail trace, 0 for not at all"},
+    {REPORTS, .name = "TMAIL_HISTORY_ROWS", NUMBER(history_rows, 1000, 1000000000), .standard = "5000000",
+     .help = "most entries that are remembered; the oldest go first"},
 
     {MAILBOXES, .name = "TMAIL_USERS_HOME_BASE", TEXT(users_home_base, check_path), .standard = "/var/lib/tmail/mailboxes",
      .expected = "an absolute path", .help = "folder of the users' homes", .manual = "The home of user@domain is BASE/d/domain/u/user."},
@@ -273,6 +323,7 @@ static const struct conf_rule rules[] = {
      "I have nothing to do: TMAIL_DELIVERD_LAUNCH is false too (expected at least one of them true)"},
     {{"TMAIL_DELIVERD_RETRY_MIN", "TMAIL_DELIVERD_RETRY_MAX"}, rule_retry_order,
      "is longer than TMAIL_DELIVERD_RETRY_MAX (expected at most that)"},
+    {{"TMAIL_SRS_DOMAIN", "TMAIL_SRS_SECRET"}, rule_srs_secret, "needs TMAIL_SRS_SECRET (expected at least 16 octets)"},
     {{"TMAIL_SMTPD_AUTH_MECHANISMS", "TMAIL_DOVECOT_AUTH"}, rule_own_mechanisms,
      "has a mechanism that only Dovecot may have (expected SCRAM-SHA-256-PLUS, SCRAM-SHA-256, CRAM-MD5, PLAIN or LOGIN, or "
      "TMAIL_DOVECOT_AUTH)"},

@@ -162,6 +162,8 @@ static void fields_are_those_of_their_keys(void)
         {"TMAIL_SMTPD_MAX_COMMANDS", offsetof(struct conf, smtpd_max_commands)},
         {"TMAIL_SMTPD_MAX_ERRORS", offsetof(struct conf, smtpd_max_errors)},
         {"TMAIL_SMTPD_BARE_NEWLINE", offsetof(struct conf, smtpd_bare_newline)},
+        {"TMAIL_SRS_DOMAIN", offsetof(struct conf, srs_domain)},
+        {"TMAIL_SRS_SECRET", offsetof(struct conf, srs_secret)},
         {"TMAIL_RFC_HELO_MANDATORY", offsetof(struct conf, rfc_helo_mandatory)},
         {"TMAIL_RFC_HELO_NEED_FQN", offsetof(struct conf, rfc_helo_need_fqn)},
         {"TMAIL_RFC_MAILFROM_LOCALPART_SIZE", offsetof(struct conf, rfc_mailfrom_localpart_size)},
@@ -194,6 +196,20 @@ static void fields_are_those_of_their_keys(void)
         {"TMAIL_DELIVERD_QUEUE_LIFETIME", offsetof(struct conf, deliverd_queue_lifetime)},
         {"TMAIL_DELIVERD_RETRY_MIN", offsetof(struct conf, deliverd_retry_min)},
         {"TMAIL_DELIVERD_RETRY_MAX", offsetof(struct conf, deliverd_retry_max)},
+        {"TMAIL_DELIVERD_RETRY_TIMES", offsetof(struct conf, deliverd_retry_times)},
+        {"TMAIL_DELIVERD_RETRY_GREYLIST", offsetof(struct conf, deliverd_retry_greylist)},
+        {"TMAIL_DELIVERD_DESTINATION_RATE", offsetof(struct conf, deliverd_destination_rate)},
+        {"TMAIL_DELIVERD_DOMAIN_RATE", offsetof(struct conf, deliverd_domain_rate)},
+        {"TMAIL_VERP_DELIMITERS", offsetof(struct conf, verp_delimiters)},
+        {"TMAIL_BOUNCE_ENABLED", offsetof(struct conf, bounce_enabled)},
+        {"TMAIL_BOUNCE_TEMPLATE", offsetof(struct conf, bounce_template)},
+        {"TMAIL_BOUNCE_SIZE", offsetof(struct conf, bounce_size)},
+        {"TMAIL_BOUNCE_POSTMASTER", offsetof(struct conf, bounce_postmaster)},
+        {"TMAIL_BOUNCE_DELAY", offsetof(struct conf, bounce_delay)},
+        {"TMAIL_BOUNCE_DELAY_AFTER", offsetof(struct conf, bounce_delay_after)},
+        {"TMAIL_DELIVERD_QUEUE_BOUNCES_LIFETIME", offsetof(struct conf, deliverd_queue_bounces_lifetime)},
+        {"TMAIL_HISTORY", offsetof(struct conf, history)},
+        {"TMAIL_HISTORY_ROWS", offsetof(struct conf, history_rows)},
         {"TMAIL_USERS_HOME_BASE", offsetof(struct conf, users_home_base)},
         {"TMAIL_USERS_MAILBOX_DEFAULT_QUOTA", offsetof(struct conf, users_mailbox_default_quota)},
     };
@@ -248,6 +264,20 @@ static void defaults_are_documented_ones(void)
     check_number(conf.deliverd_queue_lifetime, 5 * 86400000);
     check_number(conf.deliverd_retry_min, 300000);
     check_number(conf.deliverd_retry_max, 4 * 3600000);
+    check_text(conf.deliverd_retry_times, "1m;5m");
+    check_text(conf.deliverd_retry_greylist, "1m;2m;3m;5m;10m");
+    check_text(conf.deliverd_destination_rate, "");
+    check_text(conf.deliverd_domain_rate, "");
+    check_text(conf.verp_delimiters, "+=");
+    check(conf.bounce_enabled);
+    check_text(conf.bounce_template, "");
+    check_number(conf.bounce_size, 50 << 10);
+    check_text(conf.bounce_postmaster, "");
+    check_number(conf.bounce_delay, BOUNCE_DELAY_ASKED);
+    check_number(conf.bounce_delay_after, 4 * 3600000);
+    check_number(conf.deliverd_queue_bounces_lifetime, 86400000);
+    check_number(conf.history, 7 * 86400000);
+    check_number(conf.history_rows, 5000000);
     check_text(conf.users_home_base, "/var/lib/tmail/mailboxes");
     check_number(conf.users_mailbox_default_quota, 200 << 20);
     check_number(conf.stop_timeout, 30000);
