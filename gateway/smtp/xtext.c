@@ -28,6 +28,15 @@ bool xtext_is_envid(struct str s)
     return s.length > 0 && s.length <= ENVID_MAX && xtext_is_valid(s);
 }
 
+void xtext_write(struct str s, struct buf *to)
+{
+    for (size_t i = 0; i < s.length; i++)
+        if (s.data[i] >= '!' && s.data[i] <= '~' && s.data[i] != '+' && s.data[i] != '=')
+            buf_add_byte(to, s.data[i]);
+        else
+            buf_print(to, "+%02X", (unsigned)(unsigned char)s.data[i]);
+}
+
 static bool is_atom(struct str s)
 {
     for (size_t i = 0; i < s.length; i++) {

@@ -41,6 +41,22 @@ static void envids_are_bounded(void)
     check(!xtext_is_envid(STR("a b")));
 }
 
+static void anything_can_be_written(void)
+{
+    struct buf all = {0}, text = {0};
+
+    xtext_write(STR("a+b=c d~!@\xc3\xa4"), &text);
+    check_str(buf_str(&text), STR("a+2Bb+3Dc+20d~!@+C3+A4"));
+    for (int c = 0; c < 256; c++)
+        buf_add_byte(&all, (char)c);
+    buf_clear(&text);
+    xtext_write(buf_str(&all), &text);
+    check(xtext_is_valid(buf_str(&text)));
+    check_number(text.length, 92 + 3 * (256 - 92));
+    buf_done(&all);
+    buf_done(&text);
+}
+
 static void orcpts(void)
 {
     static const struct {
@@ -73,6 +89,7 @@ static const struct test_case cases[] = {
     TEST_CASE(every_octet_by_itself),
     TEST_CASE(hexchars),
     TEST_CASE(envids_are_bounded),
+    TEST_CASE(anything_can_be_written),
     TEST_CASE(orcpts),
     TEST_CASE(orcpts_are_bounded),
 };
