@@ -39,3 +39,22 @@ bool envelope_add(struct envelope *e, const struct path *path, const struct rcpt
     e->last = r;
     return true;
 }
+
+void envelope_refuse(struct envelope *e, struct str address, const struct status *status)
+{
+    struct refusal *r;
+
+    if (e->refusal_count >= ENVELOPE_REFUSALS_MAX)
+        return;
+    r = arena_new(e->arena, sizeof *r);
+    r->address = arena_str(e->arena, address);
+    r->status = *status;
+    r->next = e->refusals;
+    e->refusals = r;
+    e->refusal_count++;
+}
+
+int64_t envelope_flow(const struct envelope *e)
+{
+    return str_hash(e->user.length > 0 ? e->user : e->sender.length > 0 ? e->sender : e->client);
+}

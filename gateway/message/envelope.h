@@ -7,6 +7,7 @@
 #define MESSAGE_ENVELOPE_H
 
 #include "base/arena.h"
+#include "base/status.h"
 #include "smtp/params.h"
 #include "smtp/path.h"
 
@@ -17,6 +18,19 @@ struct recipient {
     struct str domain;  /* in normal form */
     unsigned notify;    /* NOTIFY_* */
     struct str orcpt;
+    struct str taken; /* why it was accepted */
+    int64_t route;    /* that an administrator chose; 0: the rules decide */
+    struct str sender; /* another than the message's, for this one alone (smtp/srs.h); empty: none */
+};
+
+/* What a message is to those who report: nothing answers a report, and only the first is told to the postmaster. */
+enum message_kind { MESSAGE_MAIL, MESSAGE_REPORT, MESSAGE_LAST_REPORT };
+
+/* A recipient that the session asked for and did not get, for the history. */
+struct refusal {
+    struct refusal *next;
+    struct str address;
+    struct status status;
 };
 
 struct envelope {
@@ -29,6 +43,8 @@ struct envelope {
     struct str user;    /* login, empty when none */
     struct str client;  /* address in text form */
     struct str helo;
+    struct str via;     /* protocol and TLS it came in by, for people; empty: it was made here */
+    enum message_kind kind;
     enum body_type body;
     bool smtputf8; /* the header needs SMTPUTF8 (RFC 6531 section 3.6); addresses show themselves whether they do */
     bool auth; /* MAIL had an AUTH parameter: those whom we log in at are told AUTH=<> (RFC 4954 section 5) */
@@ -37,10 +53,18 @@ struct envelope {
     struct str envid;
     struct recipient *recipients, *last;
     int recipient_count;
+    struct refusal *refusals; /* ENVELOPE_REFUSALS_MAX at most, the latest first */
+    int refusal_count;
 };
+
+enum { ENVELOPE_REFUSALS_MAX = 20 };
 
 void envelope_init(struct envelope *e, struct arena *arena);
 /* Adds a recipient, copied; false when it is there already (the same mailbox: domain in normal form, local part to the letter). */
 bool envelope_add(struct envelope *e, const struct path *path, const struct rcpt_params *params);
+/* Notes why an address was refused, as long as there is room for it. */
+void envelope_refuse(struct envelope *e, struct str address, const struct status *status);
+/* Whom it is from, as a number that is the same for all mail of one sender: the login, else the sender, else the client. */
+int64_t envelope_flow(const struct envelope *e);
 
 #endif

@@ -34,10 +34,15 @@ static bool format_address(const struct client *c, struct str address, char *to,
     return (size_t)snprintf(to, size, "%.*s%s", (int)at, address.data, host) < size;
 }
 
+static struct str sender_of(const struct client_message *m)
+{
+    return m->sender.data != NULL ? m->sender : m->envelope->sender;
+}
+
 /* SMTPUTF8 must be said at MAIL when any address of the transaction needs it. */
 static bool needs_smtputf8(const struct client_message *m)
 {
-    if (m->envelope->smtputf8 || !str_is_ascii(m->envelope->sender))
+    if (m->envelope->smtputf8 || !str_is_ascii(sender_of(m)))
         return true;
     for (size_t i = 0; i < m->count; i++)
         if (!str_is_ascii(m->recipients[i].recipient->address))
@@ -110,7 +115,7 @@ static bool refuse_early(struct client *c, struct client_message *m, char *sende
 {
     struct status s = {0};
 
-    if (!format_address(c, m->envelope->sender, sender, size) || (m->envelope->smtputf8 && !offers(c, CLIENT_SMTPUTF8)))
+    if (!format_address(c, sender_of(m), sender, size) || (m->envelope->smtputf8 && !offers(c, CLIENT_SMTPUTF8)))
         s = status_make(550, "5.6.7", "The message needs SMTPUTF8, which the next hop does not offer");
     else if (c->size_limit > 0 && (uint64_t)m->size > c->size_limit)
         s = status_make(552, "5.3.4", "The message has %lld octets, the next hop takes %llu", (long long)m->size,
@@ -138,6 +143,7 @@ static void take_rcpt_reply(struct client *c, struct client_recipient *r)
         s.code = 452;
         s.class = 4;
     }
+    r->deferred = status_is_temporary(&s) && s.from_peer;
     if (!r->accepted)
         r->status = status_is_ok(&s) ? status_make(451, "4.5.0", "Unexpected reply %d to RCPT", s.code) : s;
 }
@@ -358,7 +364,7 @@ void client_send(struct client *c, struct client_message *m)
     c->stream.deadline = clock_now() + c->timeout;
     for (size_t i = 0; i < m->count; i++) {
         m->recipients[i].status = (struct status){0};
-        m->recipients[i].accepted = m->recipients[i].ours = false;
+        m->recipients[i].accepted = m->recipients[i].deferred = m->recipients[i].ours = false;
     }
     if (!dialogue_is_in_step(c)) {
         settle_open(m, &c->failure);

@@ -75,12 +75,14 @@ struct client_recipient {
     const struct recipient *recipient;
     struct status status;
     bool accepted; /* at RCPT */
+    bool deferred; /* at RCPT, 4xx */
     bool ours;     /* the status is what we conclude from what the server offers: another host may offer more */
     void *owner;   /* the caller's */
 };
 
 struct client_message {
     const struct envelope *envelope; /* its own recipients are not looked at */
+    struct str sender;               /* instead of the envelope's; no data: that one */
     struct client_recipient *recipients;
     size_t count;
     struct str content; /* all of it; or empty, and then */
