@@ -1,5 +1,5 @@
 /*
- * directory - who is served: domains, users, aliases, relay clients, routes.
+ * directory - who is served: domains, users, aliases, relay clients, routes, limits.
  *
  * A struct directory is a set of questions.  SQLite answers them here (directory_open_sql); another source fills the same struct of
  * functions.  Every question has three answers: yes, no, and "could not be asked", and the third is never taken for one of the others.
@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/str.h"
+#include "conf/rate.h"
 #include "net/address.h"
 #include "sasl/keys.h"
 
@@ -34,6 +35,7 @@ struct route {
     const char *password;    /* as it is stored, sealed (secrets.h); NULL: none */
     const char *oauth;       /* name of the OAuth client whose tokens log in (oauth.h); NULL: none */
     const char *tls;         /* a rule of conf/tls_policy.h; NULL: the configuration's */
+    bool verp;               /* senders name the recipient (smtp/verp.h) */
 };
 
 struct route_question {
@@ -46,6 +48,21 @@ struct route_question {
 struct user {
     bool relay;  /* may send anywhere */
     bool active;
+};
+
+/* What an alias stands for; in the arena of the call. */
+struct alias {
+    struct str *targets; /* LOCAL@DOMAIN as it was written */
+    size_t count;
+};
+
+/* A name that may have a limit of its own (limits.h). */
+enum limit_kind { LIMIT_HOP, LIMIT_DOMAIN };
+
+struct limit_question {
+    enum limit_kind kind;
+    struct str name; /* the host as the hop has it, or the destination domain in normal form */
+    int port;        /* of the hop */
 };
 
 enum { DIRECTORY_DECOY = 32 };
@@ -64,9 +81,15 @@ struct directory {
     enum answer (*rcpthost)(void *self, struct str domain, struct rcpthost *host);
     /* A mailbox, alias or catch-all takes mail for LOCAL@DOMAIN, a local rcpthost. */
     enum answer (*recipient)(void *self, struct str local, struct str domain);
+    /* LOCAL@DOMAIN, of a local rcpthost, stands for other addresses and for nothing else. */
+    enum answer (*alias)(void *self, struct str local, struct str domain, struct arena *arena, struct alias *alias);
     enum answer (*relayip)(void *self, const struct address *client);
     /* All rows of the first rule that matches (INTERFACE: "Routes"), lowest priority first; *COUNT of them in *ROUTES, in ARENA. */
     enum answer (*routes)(void *self, const struct route_question *question, struct arena *arena, struct route **routes, size_t *count);
+    /* The row with that ID alone, whatever its conditions. */
+    enum answer (*route)(void *self, int64_t id, struct arena *arena, struct route *route);
+    /* How many messages a time that name may be sent; ANSWER_YES with a rate without a count: as many as come. */
+    enum answer (*limit)(void *self, const struct limit_question *question, struct rate *rate);
     void (*close)(void *self);
 };
 

@@ -40,3 +40,27 @@ enum answer recipients_find(struct tables *t, struct str local, struct str domai
         answer = users_has_catchall(t, domain);
     return answer;
 }
+
+/* NO to a mailbox, and *TAKEN: nobody else is asked. */
+static enum answer alias_of(struct tables *t, struct str local, struct str domain, struct arena *arena, struct alias *alias, bool *taken)
+{
+    struct str address = name_join(local, domain, arena);
+    enum answer answer = users_has_mailbox(t, address);
+
+    *taken = answer == ANSWER_YES;
+    if (answer == ANSWER_NO)
+        return aliases_find(t, address, arena, alias);
+    return *taken ? ANSWER_NO : answer;
+}
+
+enum answer recipients_alias(struct tables *t, struct str local, struct str domain, struct arena *arena, struct alias *alias)
+{
+    char target[DOMAIN_SIZE];
+    bool taken;
+    enum answer answer = alias_of(t, local, domain, arena, alias, &taken);
+
+    if (answer != ANSWER_NO || taken)
+        return answer;
+    answer = aliases_target(t, domain, target);
+    return answer == ANSWER_YES ? alias_of(t, local, str_of(target), arena, alias, &taken) : answer;
+}

@@ -13,5 +13,7 @@
 
 /* LOCAL without quotes, DOMAIN in normal form. */
 enum answer recipients_find(struct tables *t, struct str local, struct str domain);
+/* The addresses that it stands for, in the same order: a mailbox stands for nobody else. */
+enum answer recipients_alias(struct tables *t, struct str local, struct str domain, struct arena *arena, struct alias *alias);
 
 #endif

@@ -11,7 +11,7 @@
 
 /* Earlier rows may lack port and priority; one without a next hop leads nowhere. */
 #define ROUTE_COLUMNS \
-    "id, host, remote_host, ifnull(nullif(remote_port, 0), 25), ifnull(priority, 1), local_ip, smtp_auth_login, tls, oauth"
+    "id, host, remote_host, ifnull(nullif(remote_port, 0), 25), ifnull(priority, 1), local_ip, smtp_auth_login, tls, oauth, verp"
 #define ROUTE_IS_USABLE "ifnull(remote_host, '') <> ''"
 
 enum who { ANYBODY, LOGIN, LOGIN_DOMAIN };
@@ -81,7 +81,8 @@ static enum answer read_routes(struct db_query *q, struct found *f)
             .login = text_or_null(f->arena, db_str(q, 6)),
             .tls = text_or_null(f->arena, db_str(q, 7)),
             .oauth = text_or_null(f->arena, db_str(q, 8)),
-            .password = text_or_null(f->arena, db_str(q, 9)),
+            .verp = db_int(q, 9) != 0,
+            .password = text_or_null(f->arena, db_str(q, 10)),
         };
     }
     if (!db_finish(q))
@@ -194,11 +195,26 @@ enum answer routes_find(struct tables *t, const struct route_question *question,
     return answer;
 }
 
+enum answer routes_find_id(struct tables *t, int64_t id, struct arena *arena, struct route *route)
+{
+    struct db_query *q = tables_query(t, "SELECT " ROUTE_COLUMNS ", smtp_auth_passwd FROM routes WHERE id = ?1 AND " ROUTE_IS_USABLE);
+    struct found f = {.arena = arena};
+    enum answer answer;
+
+    if (q == NULL)
+        return ANSWER_FAILED;
+    db_bind_int(q, 1, id);
+    answer = read_routes(q, &f);
+    if (answer == ANSWER_YES)
+        *route = f.routes[0];
+    return answer;
+}
+
 struct status routes_insert(struct tables *t, const struct route_row *r)
 {
     struct db_query *q = tables_query(t, "INSERT INTO routes (host, local_ip, remote_host, remote_port, priority, smtp_auth_login,"
-                                         " smtp_auth_passwd, tls, oauth, mail_from, user, map_order)"
-                                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)");
+                                         " smtp_auth_passwd, tls, oauth, mail_from, user, map_order, verp)"
+                                         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)");
 
     if (q == NULL)
         return tables_failed(t);
@@ -217,6 +233,7 @@ struct status routes_insert(struct tables *t, const struct route_row *r)
         db_bind_null(q, 12);
     else
         db_bind_int(q, 12, r->map_order);
+    db_bind_int(q, 13, r->verp);
     return tables_execute(t, q);
 }
 
@@ -379,9 +396,10 @@ struct status routes_list(struct tables *t, void (*row)(void *context, const str
             .login = db_str(q, 6),
             .tls = db_str(q, 7),
             .oauth = db_str(q, 8),
-            .mail_from = db_str(q, 9),
-            .user = db_str(q, 10),
-            .map_order = db_is_null(q, 11) ? ROUTE_NOT_IN_MAP : db_int(q, 11),
+            .verp = db_int(q, 9) != 0,
+            .mail_from = db_str(q, 10),
+            .user = db_str(q, 11),
+            .map_order = db_is_null(q, 12) ? ROUTE_NOT_IN_MAP : db_int(q, 12),
         };
 
         if (r.host.length == 0)

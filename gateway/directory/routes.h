@@ -17,7 +17,7 @@
  * the null sender meets none, in the map it is the word `bounce`.  Names are equal or not; nothing is a pattern.
  *
  * A route may log in at its next hop, with a password, which is stored sealed (secrets.h), or with tokens of an OAuth client (oauth.h).
- * Never in plain text: a login under the rule `none` is refused.
+ * Never in plain text: a login under the rule `none` is refused.  A route may be marked for senders that name the recipient (smtp/verp.h).
  */
 #ifndef DIRECTORY_ROUTES_H
 #define DIRECTORY_ROUTES_H
@@ -34,9 +34,12 @@ struct route_row {
     struct str host, remote_host, local_ips, login, password, tls, oauth, mail_from, user;
     int64_t port, priority;
     int64_t map_order; /* ROUTE_NOT_IN_MAP: made by hand */
+    bool verp;
 };
 
 enum answer routes_find(struct tables *t, const struct route_question *question, struct arena *arena, struct route **routes, size_t *count);
+/* The row ID, which somebody chose: its conditions are not looked at. */
+enum answer routes_find_id(struct tables *t, int64_t id, struct arena *arena, struct route *route);
 
 /* R as typed, its password in plain text; id and map_order are not looked at. */
 struct status routes_add(struct tables *t, struct secrets *secrets, const struct route_row *r);

@@ -52,6 +52,10 @@ static const struct column columns_2[] = {
     {"routes", "oauth", "varchar(255)"},
 };
 
+static const struct column columns_4[] = {
+    {"routes", "verp", "bool DEFAULT 0"},
+};
+
 /* UNIQUE makes the indexes that lookups need. */
 static const char tables_2_sql[] =
     "CREATE TABLE user_senders (id integer PRIMARY KEY AUTOINCREMENT, login varchar(255) NOT NULL, sender varchar(255) NOT NULL,"
@@ -75,6 +79,12 @@ static const char tables_3_sql[] =
     "CREATE TABLE tls_reports (id integer PRIMARY KEY AUTOINCREMENT, day char(10) NOT NULL, domain varchar(255) NOT NULL,"
     " uri text NOT NULL DEFAULT '', due integer, claimed integer NOT NULL DEFAULT 0, attempts integer NOT NULL DEFAULT 0,"
     " UNIQUE (day, domain, uri));";
+
+/* port 0: all; messages 0: no limit. */
+static const char tables_4_sql[] =
+    "CREATE TABLE limits (id integer PRIMARY KEY AUTOINCREMENT, kind varchar(8) NOT NULL CHECK (kind IN ('hop', 'domain')),"
+    " name varchar(255) NOT NULL, port integer NOT NULL DEFAULT 0, messages integer NOT NULL CHECK (messages >= 0),"
+    " per_ms integer NOT NULL CHECK (messages = 0 OR per_ms IN (1000, 60000, 3600000)), UNIQUE (kind, name, port));";
 
 /* Lookups use the same expressions, to the letter: SQLite finds an index by that. */
 static const char indexes_sql[] =
@@ -205,8 +215,13 @@ static bool to_version_3(struct tables *t)
     return db_run(tables_db(t), tables_3_sql) && db_run(tables_db(t), "PRAGMA user_version=3");
 }
 
+static bool to_version_4(struct tables *t)
+{
+    return add_columns(t, columns_4, sizeof columns_4 / sizeof columns_4[0]) && db_run(tables_db(t), tables_4_sql) && db_run(tables_db(t), "PRAGMA user_version=4");
+}
+
 /* By the version that is found. */
-static bool (*const steps[SCHEMA_VERSION])(struct tables *t) = {to_version_1, to_version_2, to_version_3};
+static bool (*const steps[SCHEMA_VERSION])(struct tables *t) = {to_version_1, to_version_2, to_version_3, to_version_4};
 
 static bool read_version(struct tables *t, int64_t *version)
 {

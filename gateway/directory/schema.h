@@ -11,13 +11,18 @@
  *     routes.tls: a rule of conf/tls_policy.h, NULL for the configuration's; routes.oauth: the name of an OAuth client, NULL for none
  *     routes.smtp_auth_passwd: sealed from now on (secrets.h), as it was where an earlier tmail stored it
  *     user_senders (senders.h), oauth_clients (oauth.h): new tables
+ * Version 3:
+ *     sts_policies (sts_policies.h), and what reports on TLS are made of: new tables
+ * Version 4:
+ *     limits (limits.h): new table
+ *     routes.verp: senders name the recipient (smtp/verp.h)
  */
 #ifndef DIRECTORY_SCHEMA_H
 #define DIRECTORY_SCHEMA_H
 
 #include "directory/tables.h"
 
-enum { SCHEMA_VERSION = 3 };
+enum { SCHEMA_VERSION = 4 };
 
 /* Brings T to SCHEMA_VERSION in one transaction, waiting for another process that does the same.  False with the reason in ERROR, and
  * nothing changed, when that fails or the file is of a newer tmail. */

@@ -1,6 +1,7 @@
 #include "directory/directory.h"
 
 #include "base/memory.h"
+#include "directory/limits.h"
 #include "directory/logins.h"
 #include "directory/pool.h"
 #include "directory/rcpthosts.h"
@@ -26,8 +27,13 @@ struct asked {
     const struct address *client;
     const struct route_question *route;
     struct arena *arena;
+    struct alias *alias;
     struct route **routes;
     size_t *count;
+    int64_t id;
+    struct route *chosen;
+    const struct limit_question *limit;
+    struct rate *rate;
 };
 
 /* Asks over a borrowed connection, in one view of the database. */
@@ -69,6 +75,11 @@ static enum answer ask_recipient(struct tables *t, const struct asked *a)
     return recipients_find(t, a->local, a->domain);
 }
 
+static enum answer ask_alias(struct tables *t, const struct asked *a)
+{
+    return recipients_alias(t, a->local, a->domain, a->arena, a->alias);
+}
+
 static enum answer ask_relayip(struct tables *t, const struct asked *a)
 {
     return relayips_find(t, a->client);
@@ -77,6 +88,16 @@ static enum answer ask_relayip(struct tables *t, const struct asked *a)
 static enum answer ask_routes(struct tables *t, const struct asked *a)
 {
     return routes_find(t, a->route, a->arena, a->routes, a->count);
+}
+
+static enum answer ask_route(struct tables *t, const struct asked *a)
+{
+    return routes_find_id(t, a->id, a->arena, a->chosen);
+}
+
+static enum answer ask_limit(struct tables *t, const struct asked *a)
+{
+    return limits_find(t, a->limit, a->rate);
 }
 
 /* The connection is back before the hash begins. */
@@ -130,6 +151,12 @@ static enum answer sql_recipient(void *self, struct str local, struct str domain
     return ask(self, ask_recipient, &(struct asked){.local = local, .domain = domain});
 }
 
+static enum answer sql_alias(void *self, struct str local, struct str domain, struct arena *arena, struct alias *alias)
+{
+    *alias = (struct alias){0};
+    return ask(self, ask_alias, &(struct asked){.local = local, .domain = domain, .arena = arena, .alias = alias});
+}
+
 static enum answer sql_relayip(void *self, const struct address *client)
 {
     return ask(self, ask_relayip, &(struct asked){.client = client});
@@ -140,6 +167,18 @@ static enum answer sql_routes(void *self, const struct route_question *question,
     *routes = NULL;
     *count = 0;
     return ask(self, ask_routes, &(struct asked){.route = question, .arena = arena, .routes = routes, .count = count});
+}
+
+static enum answer sql_route(void *self, int64_t id, struct arena *arena, struct route *route)
+{
+    *route = (struct route){0};
+    return ask(self, ask_route, &(struct asked){.id = id, .arena = arena, .chosen = route});
+}
+
+static enum answer sql_limit(void *self, const struct limit_question *question, struct rate *rate)
+{
+    *rate = (struct rate){0};
+    return ask(self, ask_limit, &(struct asked){.limit = question, .rate = rate});
 }
 
 static void sql_close(void *self)
@@ -199,8 +238,11 @@ bool directory_open_sql(struct directory *d, const char *path, char *error, size
     d->may_send_as = sql_may_send_as;
     d->rcpthost = sql_rcpthost;
     d->recipient = sql_recipient;
+    d->alias = sql_alias;
     d->relayip = sql_relayip;
     d->routes = sql_routes;
+    d->route = sql_route;
+    d->limit = sql_limit;
     d->close = sql_close;
     return true;
 }

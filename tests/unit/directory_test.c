@@ -365,7 +365,8 @@ static void the_version_without_tls_policies_is_taken_over(void)
     directory_close(&world.directory);
     tables_close(&world.tables);
     before_us("INSERT INTO oauth_clients (name, token_url, client_id) VALUES ('kept', 'https://token.example/', 'me');"
-              "DROP TABLE sts_policies; DROP TABLE tls_results; DROP TABLE tls_reports; PRAGMA user_version=2;");
+              "DROP TABLE sts_policies; DROP TABLE tls_results; DROP TABLE tls_reports; DROP TABLE limits;"
+              "PRAGMA user_version=2;");
     open_by_many();
     open_world();
     check_number(number_of("PRAGMA user_version"), SCHEMA_VERSION);
