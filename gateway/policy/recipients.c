@@ -1,27 +1,27 @@
 #include "policy/recipients.h"
 
-static struct policy_verdict verdict(struct status status, bool unknown_recipient)
+static struct policy_verdict refused(struct status status, bool unknown_recipient)
 {
-    return (struct policy_verdict){status, unknown_recipient};
+    return (struct policy_verdict){.status = status, .unknown_recipient = unknown_recipient};
 }
 
 static struct policy_verdict not_answered(void)
 {
-    return verdict(status_make(451, "4.3.0", "Cannot look up the recipient now, try again later"), false);
+    return refused(status_make(451, "4.3.0", "Cannot look up the recipient now, try again later"), false);
 }
 
-static struct policy_verdict accepted(void)
+static struct policy_verdict accepted(enum policy_rule rule)
 {
-    return verdict(status_make(250, "", "ok"), false);
+    return (struct policy_verdict){.status = status_make(250, "", "ok"), .rule = rule};
 }
 
 static struct policy_verdict local_recipient(const struct directory *d, const struct path *path)
 {
     switch (d->recipient(d->self, path->local, path->host)) {
     case ANSWER_YES:
-        return accepted();
+        return (struct policy_verdict){.status = status_make(250, "", "ok"), .rule = POLICY_RCPTHOST, .is_local = true};
     case ANSWER_NO:
-        return verdict(status_make(550, "5.1.1", "<%.*s>: No such user here", STR_ARG(path->address)), true);
+        return refused(status_make(550, "5.1.1", "<%.*s>: No such user here", STR_ARG(path->address)), true);
     case ANSWER_FAILED:
         break;
     }
@@ -48,14 +48,17 @@ static enum answer login_may_relay(const struct directory *d, const struct polic
 static struct policy_verdict by_client(const struct directory *d, const struct policy_client *client, const struct path *path)
 {
     enum answer answer = d->relayip(d->self, client->address);
+    enum policy_rule rule = POLICY_RELAYIP;
 
-    if (answer == ANSWER_NO)
+    if (answer == ANSWER_NO) {
         answer = login_may_relay(d, client);
+        rule = POLICY_LOGIN;
+    }
     if (answer == ANSWER_FAILED)
         return not_answered();
     if (answer == ANSWER_YES)
-        return accepted();
-    return verdict(status_make(554, "5.7.1", "<%.*s>: Relay access denied.", STR_ARG(path->address)), false);
+        return accepted(rule);
+    return refused(status_make(554, "5.7.1", "<%.*s>: Relay access denied.", STR_ARG(path->address)), false);
 }
 
 static bool is_our_postmaster(const struct path *path, const char *me)
@@ -68,16 +71,24 @@ struct policy_verdict policy_recipient(const struct directory *d, const struct p
     struct rcpthost host;
 
     if (is_our_postmaster(path, me))
-        return accepted();
+        return accepted(POLICY_POSTMASTER);
     switch (d->rcpthost(d->self, path->host, &host)) {
     case ANSWER_YES:
-        return host.is_local ? local_recipient(d, path) : accepted();
+        return host.is_local ? local_recipient(d, path) : accepted(POLICY_RCPTHOST);
     case ANSWER_NO:
         return by_client(d, client, path);
     case ANSWER_FAILED:
         break;
     }
     return not_answered();
+}
+
+const char *policy_rule_text(enum policy_rule rule)
+{
+    static const char *const texts[] = {"", "postmaster of this host", "the domain is a rcpthost", "the client is a relayip", "the login may relay",
+                                        "a sender that was rewritten here"};
+
+    return texts[rule];
 }
 
 void policy_complete_postmaster(struct path *path, const char *me, struct arena *arena)

@@ -20,12 +20,19 @@ struct policy_client {
     bool vouched;     /* somebody else (Dovecot) let the login in: one that the directory does not know may relay */
 };
 
+/* Which rule let a recipient in. */
+enum policy_rule { POLICY_NONE, POLICY_POSTMASTER, POLICY_RCPTHOST, POLICY_RELAYIP, POLICY_LOGIN, POLICY_SRS };
+
 struct policy_verdict {
     struct status status;
+    enum policy_rule rule; /* with a 2xx status */
+    bool is_local;          /* accepted for a local domain, whose aliases stand for others (expand.h) */
     bool unknown_recipient; /* refused because nobody has that address */
 };
 
 struct policy_verdict policy_recipient(const struct directory *d, const struct policy_client *client, const char *me, const struct path *path);
+/* The rule in words, for the history: "the login may relay". */
+const char *policy_rule_text(enum policy_rule rule);
 /* Gives <postmaster> the domain ME. */
 void policy_complete_postmaster(struct path *path, const char *me, struct arena *arena);
 
