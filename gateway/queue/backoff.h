@@ -1,15 +1,23 @@
 /*
  * backoff - when to try again.
  *
- * The wait doubles from MIN with each attempt up to MAX, and is moved by up to a tenth either way, so that what failed together does not
- * come back together.  Pure but for the random number.
+ * The first waits stand in a list, TMAIL_DELIVERD_RETRY_TIMES, or in another for recipients that were told to come again
+ * (TMAIL_DELIVERD_RETRY_GREYLIST); behind its end the wait doubles from MIN with each attempt, but is never shorter than the last of the list.
+ * None is longer than MAX, and each is moved by up to a tenth either way, so that what failed together does not come back together.  Pure but for the random number.
  */
 #ifndef QUEUE_BACKOFF_H
 #define QUEUE_BACKOFF_H
 
-#include <stdint.h>
+#include "conf/conf.h"
+#include "conf/times.h"
 
+struct backoff {
+    struct times first, greylist;
+    int64_t min, max; /* ms */
+};
+
+struct backoff backoff_of(const struct conf *conf);
 /* Milliseconds to wait after ATTEMPTS (1 or more) have failed. */
-int64_t backoff_delay(int64_t min, int64_t max, int64_t attempts);
+int64_t backoff_delay(const struct backoff *b, int64_t attempts, bool greylisted);
 
 #endif

@@ -3,42 +3,72 @@
 #include "base/memory.h"
 #include "queue/schema.h"
 
-bool claims_init(struct claims *c, struct queue *q)
-{
-    struct db *db = q->db;
+/* What an administrator wished for during an attempt decides over where its end leads. */
+#define AFTER_WISH(state) "wish = 0, owner = NULL, state = CASE wish WHEN 1 THEN 3 WHEN 2 THEN 7 WHEN 3 THEN 4 ELSE " state " END"
+#define CRASHED "the delivery process ended during the attempt"
+#define OUTCOME \
+    "tried = ?4, host = ?5, code = CASE wish WHEN 3 THEN " QUEUE_BOUNCED_CODE " ELSE ?6 END, " \
+    "enhanced = CASE wish WHEN 3 THEN '" QUEUE_BOUNCED_ENHANCED "' ELSE ?7 END, " \
+    "reason = CASE wish WHEN 3 THEN '" QUEUE_BOUNCED_REASON "' ELSE ?8 END, tls = ?9, from_peer = CASE wish WHEN 3 THEN 0 ELSE ?10 END"
+#define ONE " WHERE message = ?1 AND number = ?2"
+#define WITHOUT_RECIPIENTS "WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM recipient WHERE message = ?1)"
 
-    *c = (struct claims){
-        .queue = q,
-        .next_domain = db_prepare(db, "SELECT domain, due FROM recipient INDEXED BY recipient_due WHERE state = 1 AND domain > ? "
-                                      "ORDER BY domain, due LIMIT 1"),
-        .due = db_prepare(db, "SELECT message, number FROM recipient INDEXED BY recipient_due WHERE state = 1 AND domain = ? AND due <= ? "
-                              "ORDER BY due LIMIT ?"),
-        .message = db_prepare(db, "SELECT session, arrived, sender, sender_host, user, client, helo, body, smtputf8, ret, envid, size "
-                                  "FROM message WHERE id = ?"),
-        .content = db_prepare(db, "SELECT content FROM message WHERE id = ?"),
-        .recipients = db_prepare(db, "SELECT number, address, domain, notify, orcpt, due, flushed, attempts FROM recipient "
-                                     "WHERE message = ? AND state = 1 AND due <= ?"),
-        .mark = db_prepare(db, "UPDATE recipient SET state = 2, owner = ?3, attempts = attempts + 1 WHERE message = ?1 AND number = ?2"),
-        .delivered = db_prepare(db, "DELETE FROM recipient WHERE message = ? AND number = ?"),
-        .forget = db_prepare(db, "DELETE FROM message WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM recipient WHERE message = ?1)"),
-        .later = db_prepare(db, "UPDATE recipient SET state = 1, owner = NULL, crashes = 0, due = ?3, tried = ?4, host = ?5, code = ?6, enhanced = ?7, "
-                                "reason = ?8, tls = ?9 WHERE message = ?1 AND number = ?2"),
-        .failed = db_prepare(db, "UPDATE recipient SET state = 4, owner = NULL, due = ?3, tried = ?4, host = ?5, code = ?6, enhanced = ?7, "
-                                 "reason = ?8, tls = ?9 WHERE message = ?1 AND number = ?2"),
-        .give_back = db_prepare(db, "UPDATE recipient SET state = 1, owner = NULL, attempts = attempts - 1 WHERE message = ?1 AND number = ?2"),
-        .hold = db_prepare(db, "UPDATE recipient SET state = 3, owner = NULL, reason = ?2 WHERE message = ?1 AND state IN (1, 2)"),
-        .hold_domain = db_prepare(db, "UPDATE recipient SET state = 3, reason = ?2 WHERE state = 1 AND domain = ?1"),
-        .hold_no_domain = db_prepare(db, "UPDATE recipient SET state = 3, reason = ?1 WHERE state = 1 AND domain IS NULL"),
-        .give_back_all = db_prepare(db, "UPDATE recipient SET state = 1, owner = NULL WHERE state = 2 AND owner = ?"),
-        .bring_forward = db_prepare(db, "UPDATE recipient SET due = ?1 WHERE state = 1 AND due > ?2"),
-        .owners = db_prepare(db, "SELECT DISTINCT owner FROM recipient WHERE state = 2"),
-        .recover = db_prepare(db, "UPDATE recipient SET state = CASE WHEN crashes + 1 >= ?4 THEN 3 ELSE 1 END, owner = NULL, crashes = crashes + 1, "
-                                  "due = CASE WHEN crashes = 0 THEN ?2 ELSE ?2 + ?3 END, tried = ?2, code = 451, enhanced = '4.3.0', reason = "
-                                  "'the delivery process ended during the attempt' WHERE state = 2 AND owner = ?1"),
-    };
-    return c->next_domain != NULL && c->due != NULL && c->message != NULL && c->recipients != NULL && c->mark != NULL && c->delivered != NULL &&
-           c->forget != NULL && c->later != NULL && c->failed != NULL && c->give_back != NULL && c->owners != NULL && c->recover != NULL &&
-           c->content != NULL && c->hold != NULL && c->hold_domain != NULL && c->hold_no_domain != NULL && c->give_back_all != NULL && c->bring_forward != NULL;
+static void prepare_finding(struct claims *c, struct db *db)
+{
+    c->next_domain = db_prepare(db, "SELECT domain, due FROM recipient INDEXED BY recipient_due WHERE state = 1 AND domain > ? "
+                                    "ORDER BY domain, due LIMIT 1");
+    c->next_flow = db_prepare(db, "SELECT flow, due FROM recipient INDEXED BY recipient_flow WHERE state = 1 AND flow > ? ORDER BY flow, due LIMIT 1");
+    c->due = db_prepare(db, "SELECT message, number FROM recipient INDEXED BY recipient_due WHERE state = 1 AND domain = ? AND due <= ? "
+                            "ORDER BY due LIMIT ?");
+    c->due_of_flow = db_prepare(db, "SELECT message, number FROM recipient INDEXED BY recipient_flow WHERE state = 1 AND flow = ? AND due <= ? "
+                                    "ORDER BY due LIMIT ?");
+    c->message = db_prepare(db, "SELECT session, arrived, sender, sender_host, user, client, helo, body, smtputf8, ret, envid, size, kind "
+                                "FROM message WHERE id = ?");
+    c->content = db_prepare(db, "SELECT content FROM message WHERE id = ?");
+    c->recipients = db_prepare(db, "SELECT number, address, domain, notify, orcpt, due, flushed, attempts, warn, route, taken, sender FROM recipient "
+                                   "WHERE message = ? AND state = 1 AND due <= ?");
+}
+
+static void prepare_settling(struct claims *c, struct db *db)
+{
+    c->mark = db_prepare(db, "UPDATE recipient SET state = 2, owner = ?3, attempts = attempts + 1" ONE);
+    c->delivered = db_prepare(db, "DELETE FROM recipient" ONE);
+    c->remember = db_prepare(db, "INSERT OR IGNORE INTO past SELECT id, session, arrived, sender, user, client, helo, via, kind, envid, size FROM message "
+                                 WITHOUT_RECIPIENTS);
+    c->forget = db_prepare(db, "DELETE FROM message " WITHOUT_RECIPIENTS);
+    c->later = db_prepare(db, "UPDATE recipient SET " AFTER_WISH("1") ", crashes = 0, warn = max(warn, ?11), due = ?3, " OUTCOME ONE);
+    c->failed = db_prepare(db, "UPDATE recipient SET " AFTER_WISH("4") ", due = ?3, " OUTCOME ONE);
+    c->relayed = db_prepare(db, "UPDATE recipient SET wish = 0, owner = NULL, state = 6, due = ?3, tried = ?4, host = ?5, code = ?6, enhanced = ?7, "
+                                "reason = ?8, tls = ?9, from_peer = ?10" ONE);
+    c->give_back = db_prepare(db, "UPDATE recipient SET " AFTER_WISH("1") ", attempts = attempts - 1" ONE);
+    c->give_back_all = db_prepare(db, "UPDATE recipient SET " AFTER_WISH("1") " WHERE state = 2 AND owner = ?");
+    c->postpone = db_prepare(db, "UPDATE recipient SET due = ?3, code = ?4, enhanced = ?5, reason = ?6, from_peer = ?7" ONE " AND state = 1");
+    c->attempt = db_prepare(db, "INSERT INTO history (at, message, recipient, event, attempt, took, host, tls, code, enhanced, reason, taken) "
+                                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+}
+
+static void prepare_mending(struct claims *c, struct db *db)
+{
+    c->hold = db_prepare(db, "UPDATE recipient SET state = 3, owner = NULL, wish = 0, reason = ?2 WHERE message = ?1 AND state IN (1, 2)");
+    c->hold_domain = db_prepare(db, "UPDATE recipient SET state = 3, reason = ?2 WHERE state = 1 AND domain = ?1");
+    c->hold_no_domain = db_prepare(db, "UPDATE recipient SET state = 3, reason = ?1 WHERE state = 1 AND domain IS NULL");
+    c->bring_forward = db_prepare(db, "UPDATE recipient SET due = ?1 WHERE state = 1 AND due > ?2");
+    c->owners = db_prepare(db, "SELECT DISTINCT owner FROM recipient WHERE state = 2");
+    c->crashes = db_prepare(db, "INSERT INTO history (at, message, recipient, event, attempt, reason) SELECT ?2, message, address, 'crashed', attempts, "
+                                "'" CRASHED "' FROM recipient WHERE state = 2 AND owner = ?1");
+    c->recover = db_prepare(db, "UPDATE recipient SET state = CASE WHEN crashes + 1 >= ?4 THEN 3 ELSE CASE wish WHEN 1 THEN 3 WHEN 2 THEN 7 WHEN 3 THEN 4 "
+                                "ELSE 1 END END, wish = 0, owner = NULL, crashes = crashes + 1, "
+                                "due = CASE WHEN crashes = 0 THEN ?2 ELSE ?2 + ?3 END, tried = ?2, code = 451, enhanced = '4.3.0', from_peer = 0, "
+                                "reason = '" CRASHED "' WHERE state = 2 AND owner = ?1");
+}
+
+bool claims_init(struct claims *c, struct queue *q, bool history)
+{
+    *c = (struct claims){.queue = q, .history = history};
+    prepare_finding(c, q->db);
+    prepare_settling(c, q->db);
+    prepare_mending(c, q->db);
+    return db_prepared_all(q->db);
 }
 
 static const char no_domain[] = "the domain cannot be read from the queue";
@@ -67,16 +97,41 @@ int claims_next_domain(struct claims *c, struct str after, char *domain, int64_t
     return ok ? found : -1;
 }
 
-int claims_due(struct claims *c, const char *domain, int64_t now, struct due *to, int most)
+int claims_next_flow(struct claims *c, int64_t after, int64_t *flow, int64_t *due)
+{
+    int found = 0;
+
+    db_bind_int(c->next_flow, 1, after);
+    if (db_step(c->next_flow)) {
+        *flow = db_int(c->next_flow, 0);
+        *due = db_int(c->next_flow, 1);
+        found = 1;
+    }
+    return db_finish(c->next_flow) ? found : -1;
+}
+
+/* The first parameter of Q is bound. */
+static int list_due(struct db_query *q, int64_t now, struct due *to, int most)
 {
     int count = 0;
 
+    db_bind_int(q, 2, now);
+    db_bind_int(q, 3, most);
+    while (count < most && db_step(q))
+        to[count++] = (struct due){db_int(q, 0), db_int(q, 1)};
+    return db_finish(q) ? count : -1;
+}
+
+int claims_due(struct claims *c, const char *domain, int64_t now, struct due *to, int most)
+{
     db_bind_str(c->due, 1, str_of(domain));
-    db_bind_int(c->due, 2, now);
-    db_bind_int(c->due, 3, most);
-    while (db_step(c->due) && count < most)
-        to[count++] = (struct due){db_int(c->due, 0), db_int(c->due, 1)};
-    return db_finish(c->due) ? count : -1;
+    return list_due(c->due, now, to, most);
+}
+
+int claims_due_of_flow(struct claims *c, int64_t flow, int64_t now, struct due *to, int most)
+{
+    db_bind_int(c->due_of_flow, 1, flow);
+    return list_due(c->due_of_flow, now, to, most);
 }
 
 static int load_message(struct claims *c, int64_t id, struct claimed *m)
@@ -102,6 +157,7 @@ static int load_message(struct claims *c, int64_t id, struct claimed *m)
         e->ret = db_int(q, 9) == RET_FULL ? RET_FULL : db_int(q, 9) == RET_HDRS ? RET_HDRS : RET_NONE;
         e->envid = arena_str(&m->arena, db_str(q, 10));
         m->size = db_int(q, 11);
+        e->kind = (enum message_kind)db_int(q, 12);
         m->has_content = m->size <= CLAIM_CONTENT_MAX;
         found = 1;
     }
@@ -112,12 +168,18 @@ static int load_recipients(struct claims *c, int64_t now, struct claimed *m)
 {
     struct db_query *q = c->recipients;
     struct delivery **end = &m->deliveries;
+    struct str damaged = {0};
+    char domain[DOMAIN_SIZE];
 
     db_bind_int(q, 1, m->envelope.id);
     db_bind_int(q, 2, now);
     while (db_step(q)) {
         struct delivery *d = arena_new(&m->arena, sizeof *d);
 
+        if (!str_copy(db_str(q, 2), domain, sizeof domain)) {
+            damaged = arena_str(&m->arena, db_str(q, 2));
+            continue;
+        }
         d->message = m->envelope.id;
         d->recipient.number = (int)db_int(q, 0);
         d->recipient.address = arena_str(&m->arena, db_str(q, 1));
@@ -127,10 +189,14 @@ static int load_recipients(struct claims *c, int64_t now, struct claimed *m)
         d->due = db_int(q, 5);
         d->flushed = db_int(q, 6);
         d->attempts = db_int(q, 7) + 1; /* with the one that claims_mark counts */
+        d->warned = db_int(q, 8) != 0;
+        d->recipient.route = db_int(q, 9);
+        d->recipient.taken = arena_str(&m->arena, db_str(q, 10));
+        d->recipient.sender = arena_str(&m->arena, db_str(q, 11));
         *end = d;
         end = &d->next;
     }
-    return db_finish(q) ? m->deliveries != NULL : -1;
+    return db_finish(q) && (damaged.length == 0 || hold_domain(c, damaged)) ? m->deliveries != NULL : -1;
 }
 
 int claims_load(struct claims *c, int64_t message, int64_t now, struct claimed **loaded)
@@ -204,46 +270,114 @@ bool claims_mark(struct claims *c, const struct delivery *d, int64_t owner)
     return db_execute(c->mark);
 }
 
-bool claims_delivered(struct claims *c, const struct delivery *d)
+/* How an attempt ended, as text and numbers that the tables keep. */
+struct words {
+    char enhanced[STATUS_ENHANCED_SIZE], reason[STATUS_QUOTED_SIZE];
+};
+
+static void find_words(const struct status *s, struct words *w)
 {
-    bind_recipient(c->delivered, d);
-    if (!db_execute(c->delivered))
-        return false;
-    db_bind_int(c->forget, 1, d->message);
-    return db_execute(c->forget);
+    status_enhanced(s, w->enhanced);
+    status_quote(s, w->reason);
 }
 
-static bool settle(struct db_query *q, const struct delivery *d, int64_t now, int64_t due)
+/* A row of the history; TAKEN with the recipient's last one. */
+static bool write_attempt(struct claims *c, const struct delivery *d, int64_t now, const char *event, struct str taken)
 {
-    char enhanced[STATUS_ENHANCED_SIZE], reason[STATUS_QUOTED_SIZE];
+    struct db_query *q = c->attempt;
+    struct words w;
 
-    status_enhanced(&d->status, enhanced);
-    status_quote(&d->status, reason);
+    if (!c->history)
+        return true;
+    find_words(&d->status, &w);
+    db_bind_int(q, 1, now);
+    db_bind_int(q, 2, d->message);
+    db_bind_str(q, 3, d->recipient.address);
+    db_bind_str(q, 4, str_of(event));
+    db_bind_int(q, 5, d->attempts);
+    db_bind_int(q, 6, d->took);
+    db_bind_optional(q, 7, str_of(d->host));
+    db_bind_optional(q, 8, str_of(d->tls));
+    db_bind_int(q, 9, d->status.code);
+    db_bind_optional(q, 10, str_trim(str_of(w.enhanced)));
+    db_bind_str(q, 11, str_of(w.reason));
+    db_bind_optional(q, 12, taken);
+    return db_execute(q);
+}
+
+/* What is bound of W is borrowed until the query has been executed. */
+static void bind_outcome(struct db_query *q, const struct delivery *d, int64_t now, int64_t due, struct words *w)
+{
+    find_words(&d->status, w);
     bind_recipient(q, d);
     db_bind_int(q, 3, due);
     db_bind_int(q, 4, now);
     db_bind_optional(q, 5, str_of(d->host));
     db_bind_int(q, 6, d->status.code);
-    db_bind_optional(q, 7, str_trim(str_of(enhanced)));
-    db_bind_str(q, 8, str_of(reason));
+    db_bind_optional(q, 7, str_trim(str_of(w->enhanced)));
+    db_bind_str(q, 8, str_of(w->reason));
     db_bind_optional(q, 9, str_of(d->tls));
-    return db_execute(q);
+    db_bind_int(q, 10, d->status.from_peer);
+}
+
+static bool forget(struct claims *c, int64_t message)
+{
+    db_bind_int(c->remember, 1, message);
+    if (c->history && !db_execute(c->remember))
+        return false;
+    db_bind_int(c->forget, 1, message);
+    return db_execute(c->forget);
+}
+
+bool claims_delivered(struct claims *c, const struct delivery *d, int64_t now)
+{
+    struct words w;
+
+    if (!write_attempt(c, d, now, "delivered", d->recipient.taken))
+        return false;
+    if (d->relayed) {
+        bind_outcome(c->relayed, d, now, now, &w);
+        return db_execute(c->relayed);
+    }
+    bind_recipient(c->delivered, d);
+    return db_execute(c->delivered) && forget(c, d->message);
 }
 
 bool claims_later(struct claims *c, const struct delivery *d, int64_t now, int64_t due)
 {
-    return settle(c->later, d, now, due);
+    struct words w;
+
+    bind_outcome(c->later, d, now, due, &w);
+    db_bind_int(c->later, 11, d->warn);
+    return db_execute(c->later) && write_attempt(c, d, now, "deferred", STR(""));
 }
 
 bool claims_failed(struct claims *c, const struct delivery *d, int64_t now)
 {
-    return settle(c->failed, d, now, now);
+    struct words w;
+
+    bind_outcome(c->failed, d, now, now, &w);
+    return db_execute(c->failed) && write_attempt(c, d, now, "failed", d->recipient.taken);
 }
 
 bool claims_give_back(struct claims *c, const struct delivery *d)
 {
     bind_recipient(c->give_back, d);
     return db_execute(c->give_back);
+}
+
+bool claims_postpone(struct claims *c, const struct delivery *d, int64_t due, const struct status *why)
+{
+    struct words w;
+
+    find_words(why, &w);
+    bind_recipient(c->postpone, d);
+    db_bind_int(c->postpone, 3, due);
+    db_bind_int(c->postpone, 4, why->code);
+    db_bind_optional(c->postpone, 5, str_trim(str_of(w.enhanced)));
+    db_bind_str(c->postpone, 6, str_of(w.reason));
+    db_bind_int(c->postpone, 7, why->from_peer);
+    return db_execute(c->postpone);
 }
 
 enum { OWNERS_MAX = 64 };
@@ -269,6 +403,10 @@ bool claims_recover(struct claims *c, const struct owner *self, int64_t now, int
     for (int i = 0; i < count; i++) {
         if (owner_is_alive(self, owners[i]))
             continue;
+        db_bind_int(c->crashes, 1, owners[i]);
+        db_bind_int(c->crashes, 2, now);
+        if (c->history && !db_execute(c->crashes))
+            return false;
         db_bind_int(c->recover, 1, owners[i]);
         db_bind_int(c->recover, 2, now);
         db_bind_int(c->recover, 3, retry_ms);

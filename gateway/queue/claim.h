@@ -15,8 +15,9 @@ enum { CLAIM_CRASHES_MAX = 3, CLAIM_CONTENT_MAX = 64 << 10, CLAIM_HOST_SIZE = 32
 
 struct claims {
     struct queue *queue;
-    struct db_query *next_domain, *due, *message, *recipients, *mark;
-    struct db_query *delivered, *forget, *later, *failed, *give_back;
+    bool history; /* attempts are kept */
+    struct db_query *next_domain, *next_flow, *due, *due_of_flow, *message, *recipients, *mark;
+    struct db_query *delivered, *remember, *forget, *later, *failed, *relayed, *give_back, *postpone, *attempt, *crashes;
     struct db_query *owners, *recover;
     struct db_query *content, *hold, *hold_domain, *hold_no_domain, *give_back_all, *bring_forward;
 };
@@ -30,8 +31,14 @@ struct delivery {
     struct recipient recipient;
     int64_t due;     /* when it became due */
     int64_t flushed; /* 0: nobody asked */
-    int64_t attempts;
+    int64_t attempts; /* with this one */
+    int64_t took;     /* ms of the attempt */
+    int64_t next_due; /* with OUTCOME_LATER */
     struct status status;
+    bool warned;      /* its sender has been told, or will be, that it is late */
+    bool warn;        /* it is late, and its sender is to be told now */
+    bool greylisted;  /* the temporary status is a server's answer to RCPT, as a greylist gives it */
+    bool relayed;     /* who took it will not say whether it arrived, and the sender wants to know (RFC 3461 section 5.2.2) */
     bool left_over; /* the server wants it in a transaction of its own */
     bool ours;      /* the status is no answer to the mail, but what we conclude from what the server offers */
     enum outcome outcome;
@@ -54,13 +61,17 @@ struct due {
     int64_t number;
 };
 
-bool claims_init(struct claims *c, struct queue *q);
+/* HISTORY: attempts and what became of messages are kept in the tables `history` and `past`. */
+bool claims_init(struct claims *c, struct queue *q, bool history);
 
 /* The first domain after AFTER ("" to begin) that has scheduled recipients, and when its first is due: 1 found, 0 none, -1 failed.  A row
  * whose domain cannot be one is held on the way. */
 int claims_next_domain(struct claims *c, struct str after, char *domain, int64_t *due);
+/* The same for flows: the first number after AFTER. */
+int claims_next_flow(struct claims *c, int64_t after, int64_t *flow, int64_t *due);
 /* Up to MOST recipients of DOMAIN that are due; their number, or -1. */
 int claims_due(struct claims *c, const char *domain, int64_t now, struct due *to, int most);
+int claims_due_of_flow(struct claims *c, int64_t flow, int64_t now, struct due *to, int most);
 /* Loads a message, without its content, and its due recipients.  1, 0 when it is gone, or -1.  claimed_free frees it. */
 int claims_load(struct claims *c, int64_t message, int64_t now, struct claimed **loaded);
 void claimed_free(struct claimed **c);
@@ -70,11 +81,15 @@ bool claims_load_content(struct claims *c, struct claimed *m);
 
 bool claims_mark(struct claims *c, const struct delivery *d, int64_t owner);
 
-bool claims_delivered(struct claims *c, const struct delivery *d);
-bool claims_later(struct claims *c, const struct delivery *d, int64_t now, int64_t due);
+/* What is over stays, failed or relayed, until its sender has been told (over.h); what needs no report goes at once. */
+bool claims_delivered(struct claims *c, const struct delivery *d, int64_t now);
 bool claims_failed(struct claims *c, const struct delivery *d, int64_t now);
-/* The attempt did not take place. */
+/* What an administrator wished for during the attempt is done now: it is held, discarded or failed. */
+bool claims_later(struct claims *c, const struct delivery *d, int64_t now, int64_t due);
+/* The attempt did not take place; the same wishes count. */
 bool claims_give_back(struct claims *c, const struct delivery *d);
+/* No attempt before DUE, because of WHY: that is none of the recipient's own, and costs it none. */
+bool claims_postpone(struct claims *c, const struct delivery *d, int64_t due, const struct status *why);
 
 /* What dead deliverers had in hand has spent an attempt: due at once after the first crash, after RETRY_MS after the second, held after the
  * third.  *RECOVERED counts them.  Rows without a domain are held, for nobody would ever ask for them. */

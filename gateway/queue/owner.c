@@ -46,6 +46,16 @@ bool owner_open(struct owner *o, const char *folder, char *error, size_t error_s
     return false;
 }
 
+bool owner_look(struct owner *o, const char *folder)
+{
+    char path[600];
+
+    snprintf(path, sizeof path, "%s/owners", folder);
+    o->number = 0;
+    o->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    return o->fd >= 0;
+}
+
 void owner_close(struct owner *o)
 {
     if (o->fd >= 0)

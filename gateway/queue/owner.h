@@ -18,6 +18,8 @@ struct owner {
 };
 
 bool owner_open(struct owner *o, const char *folder, char *error, size_t error_size);
+/* For asking alone: takes no number, makes no file.  False: no deliverer has ever been here, as far as we may know. */
+bool owner_look(struct owner *o, const char *folder);
 void owner_close(struct owner *o);
 /* Other deliverers live. */
 bool owner_has_company(const struct owner *o);

@@ -11,7 +11,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-/* 2 MB of page cache hold the hot pages; 4000 pages of log are 16 MB, which the next writer starts over. */
+/* 2 MB of page cache hold the hot pages.  4000 pages of log are 16 MB: where upkeep.h does not come in time, a commit copies them, and the next
+ * writer starts the log over. */
 enum { CACHE_KB = 2048, CHECKPOINT_PAGES = 4000 };
 
 static bool prepare(struct queue *q)
@@ -19,11 +20,13 @@ static bool prepare(struct queue *q)
     q->begin = db_prepare(q->db, "BEGIN IMMEDIATE");
     q->commit = db_prepare(q->db, "COMMIT");
     q->rollback = db_prepare(q->db, "ROLLBACK");
-    q->put_message = db_prepare(q->db, "INSERT INTO message (id, session, arrived, sender, sender_host, user, client, helo, body, smtputf8, "
-                                       "ret, envid, size, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    q->put_recipient = db_prepare(q->db, "INSERT INTO recipient (message, number, address, domain, notify, orcpt, state, due, attempts, crashes) "
-                                         "VALUES (?, ?, ?, ?, ?, ?, 1, ?, 0, 0)");
-    return q->begin != NULL && q->commit != NULL && q->rollback != NULL && q->put_message != NULL && q->put_recipient != NULL;
+    q->put_message = db_prepare(q->db, "INSERT INTO message (id, session, arrived, sender, sender_host, user, client, helo, via, kind, body, smtputf8, "
+                                       "ret, envid, size, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    q->put_recipient = db_prepare(q->db, "INSERT INTO recipient (message, number, address, domain, flow, taken, notify, orcpt, route, sender, state, wish, warn, "
+                                         "due, attempts, crashes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), ?, 1, 0, 0, ?, 0, 0)");
+    q->put_refusal = db_prepare(q->db, "INSERT INTO history (at, message, recipient, event, code, enhanced, reason) VALUES (?, ?, ?, 'refused', ?, ?, ?)");
+    return q->begin != NULL && q->commit != NULL && q->rollback != NULL && q->put_message != NULL && q->put_recipient != NULL &&
+           q->put_refusal != NULL;
 }
 
 static int64_t schema_version(struct queue *q)
@@ -44,12 +47,19 @@ static bool set_version(struct queue *q, int64_t version)
     return db_run(q->db, sql);
 }
 
+static bool run_all(struct queue *q, const char *const *statements)
+{
+    while (*statements != NULL && db_run(q->db, *statements))
+        statements++;
+    return *statements == NULL;
+}
+
 static bool bring_up(struct queue *q, int64_t version)
 {
     if (version == 0)
-        return db_run(q->db, queue_schema_sql) && set_version(q, QUEUE_SCHEMA_VERSION);
+        return run_all(q, queue_schema_sql) && set_version(q, QUEUE_SCHEMA_VERSION);
     for (; version > 0 && version < QUEUE_SCHEMA_VERSION; version++)
-        if (!db_run(q->db, queue_upgrades[version]) || !set_version(q, version + 1))
+        if (!run_all(q, queue_upgrades[version]) || !set_version(q, version + 1))
             return false;
     return version == QUEUE_SCHEMA_VERSION;
 }
@@ -80,7 +90,7 @@ static bool open_tables(struct queue *q, const char *path, char *error, size_t e
 {
     int64_t version;
 
-    q->db = db_open(path, DB_READ_WRITE, CACHE_KB, error, error_size);
+    q->db = db_open(path, DB_SHRINKABLE, CACHE_KB, error, error_size);
     if (q->db == NULL)
         return false;
     version = schema_version(q);
@@ -166,29 +176,57 @@ static bool put_message(struct queue *q, const struct envelope *e, struct body *
     db_bind_optional(query, 6, e->user);
     db_bind_str(query, 7, e->client);
     db_bind_str(query, 8, e->helo);
-    db_bind_int(query, 9, (int64_t)e->body + (e->auth ? MESSAGE_AUTH : 0) + (e->tls_optional ? MESSAGE_TLS_OPTIONAL : 0));
-    db_bind_int(query, 10, e->smtputf8);
-    db_bind_int(query, 11, e->ret);
-    db_bind_optional(query, 12, e->envid);
-    db_bind_int(query, 13, body->size);
+    db_bind_optional(query, 9, e->via);
+    db_bind_int(query, 10, e->kind);
+    db_bind_int(query, 11, (int64_t)e->body + (e->auth ? MESSAGE_AUTH : 0) + (e->tls_optional ? MESSAGE_TLS_OPTIONAL : 0));
+    db_bind_int(query, 12, e->smtputf8);
+    db_bind_int(query, 13, e->ret);
+    db_bind_optional(query, 14, e->envid);
+    db_bind_int(query, 15, body->size);
     if (body->fd < 0)
-        db_bind_blob(query, 14, body_in_memory(body));
+        db_bind_blob(query, 16, body_in_memory(body));
     else
-        db_bind_zeros(query, 14, body->size);
+        db_bind_zeros(query, 16, body->size);
     return db_execute(query);
 }
 
 static bool put_recipients(struct queue *q, const struct envelope *e)
 {
+    struct db_query *query = q->put_recipient;
+    int64_t flow = envelope_flow(e);
+
     for (const struct recipient *r = e->recipients; r != NULL; r = r->next) {
-        db_bind_int(q->put_recipient, 1, e->id);
-        db_bind_int(q->put_recipient, 2, r->number);
-        db_bind_str(q->put_recipient, 3, r->address);
-        db_bind_str(q->put_recipient, 4, r->domain);
-        db_bind_int(q->put_recipient, 5, (int64_t)r->notify);
-        db_bind_optional(q->put_recipient, 6, r->orcpt);
-        db_bind_int(q->put_recipient, 7, e->arrived);
-        if (!db_execute(q->put_recipient))
+        db_bind_int(query, 1, e->id);
+        db_bind_int(query, 2, r->number);
+        db_bind_str(query, 3, r->address);
+        db_bind_str(query, 4, r->domain);
+        db_bind_int(query, 5, flow);
+        db_bind_optional(query, 6, r->taken);
+        db_bind_int(query, 7, (int64_t)r->notify);
+        db_bind_optional(query, 8, r->orcpt);
+        db_bind_int(query, 9, r->route);
+        db_bind_optional(query, 10, r->sender);
+        db_bind_int(query, 11, e->arrived);
+        if (!db_execute(query))
+            return false;
+    }
+    return true;
+}
+
+static bool put_refusals(struct queue *q, const struct envelope *e)
+{
+    struct db_query *query = q->put_refusal;
+    char enhanced[STATUS_ENHANCED_SIZE];
+
+    for (const struct refusal *r = e->refusals; r != NULL; r = r->next) {
+        status_enhanced(&r->status, enhanced);
+        db_bind_int(query, 1, e->arrived);
+        db_bind_int(query, 2, e->id);
+        db_bind_str(query, 3, r->address);
+        db_bind_int(query, 4, r->status.code);
+        db_bind_optional(query, 5, str_trim(str_of(enhanced)));
+        db_bind_str(query, 6, str_of(r->status.text));
+        if (!db_execute(query))
             return false;
     }
     return true;
@@ -215,7 +253,7 @@ static bool put_pieces(struct queue *q, int64_t id, struct body *body)
 
 bool queue_put(struct queue *q, const struct envelope *e, struct body *body)
 {
-    return put_message(q, e, body) && put_recipients(q, e) && (body->fd < 0 || put_pieces(q, e->id, body));
+    return put_message(q, e, body) && put_recipients(q, e) && put_refusals(q, e) && (body->fd < 0 || put_pieces(q, e->id, body));
 }
 
 static bool copy_content(struct db_blob *blob, struct body *body)
@@ -257,7 +295,7 @@ bool queue_has_space(const char *folder, int64_t size, int64_t min_free)
 
 const char *recipient_state_name(enum recipient_state state)
 {
-    static const char *const names[] = {"", "scheduled", "in-progress", "held", "failed"};
+    static const char *const names[] = {"", "scheduled", "in-progress", "held", "failed", "done", "done", "done"};
 
-    return state >= RECIPIENT_SCHEDULED && state <= RECIPIENT_FAILED ? names[state] : "unknown";
+    return state >= RECIPIENT_SCHEDULED && state <= RECIPIENT_DISCARDED ? names[state] : "unknown";
 }

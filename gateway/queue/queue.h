@@ -17,14 +17,29 @@
 #include "message/envelope.h"
 #include "queue/turn.h"
 
-enum recipient_state { RECIPIENT_SCHEDULED = 1, RECIPIENT_IN_PROGRESS = 2, RECIPIENT_HELD = 3, RECIPIENT_FAILED = 4 };
+/* From RECIPIENT_FAILED on they are over, and stay until that has been told (over.h). */
+enum recipient_state {
+    RECIPIENT_SCHEDULED = 1,
+    RECIPIENT_IN_PROGRESS = 2,
+    RECIPIENT_HELD = 3,
+    RECIPIENT_FAILED = 4,
+    RECIPIENT_DELIVERED = 5,
+    RECIPIENT_RELAYED = 6,
+    RECIPIENT_DISCARDED = 7,
+};
+/* What an administrator wants of a recipient that is being delivered. */
+/* How a recipient ends that an administrator bounces; literals of SQL. */
+#define QUEUE_BOUNCED_CODE "554"
+#define QUEUE_BOUNCED_ENHANCED "5.0.0"
+#define QUEUE_BOUNCED_REASON "bounced by the administrator"
+enum recipient_wish { WISH_NOTHING, WISH_HOLD, WISH_DISCARD, WISH_BOUNCE };
 
 struct queue {
     struct db *db;
     char folder[512];
     struct turn turn;
     struct db_query *begin, *commit, *rollback;
-    struct db_query *put_message, *put_recipient;
+    struct db_query *put_message, *put_recipient, *put_refusal;
 };
 
 /* Opens or creates the queue in FOLDER, which exists.  False with the reason in ERROR. */
@@ -35,7 +50,7 @@ bool queue_begin(struct queue *q);  /* a write transaction; waits for its turn a
 bool queue_commit(struct queue *q); /* durable when it returns true; rolled back when false */
 void queue_rollback(struct queue *q);
 
-/* Puts a message with all its recipients, due at once.  Inside a transaction. */
+/* Puts a message with all its recipients, due at once, and what was refused of it.  Inside a transaction. */
 bool queue_put(struct queue *q, const struct envelope *e, struct body *body);
 
 /* Copies the content of message ID into BODY.  False: gone, or failed (*WHY). */

@@ -6,12 +6,14 @@
 #ifndef QUEUE_SCHEMA_H
 #define QUEUE_SCHEMA_H
 
-enum { QUEUE_SCHEMA_VERSION = 2 };
+enum { QUEUE_SCHEMA_VERSION = 3 };
 /* Beside enum body_type in message.body. */
 enum { MESSAGE_AUTH = 2, MESSAGE_TLS_OPTIONAL = 4, MESSAGE_FLAGS = MESSAGE_AUTH | MESSAGE_TLS_OPTIONAL };
 
-extern const char queue_schema_sql[];
-/* By the version that is found: what brings it to the next. */
-extern const char *const queue_upgrades[QUEUE_SCHEMA_VERSION];
+/* Statements, up to NULL. */
+extern const char *const queue_schema_sql[];
+/* By the version that is found: what brings it to the next, up to NULL. */
+enum { QUEUE_UPGRADE_STEPS = 8 };
+extern const char *const queue_upgrades[QUEUE_SCHEMA_VERSION][QUEUE_UPGRADE_STEPS];
 
 #endif

@@ -18,7 +18,7 @@ static void setup(void)
 {
     place_open(&place);
     check(queue_open(&q, place.folder, error, sizeof error));
-    check(claims_init(&c, &q));
+    check(claims_init(&c, &q, true));
     check(owner_open(&self, place.folder, error, sizeof error));
 }
 
@@ -220,12 +220,12 @@ static void the_last_recipient_takes_the_message_along(void)
     m = load(id);
     check(queue_begin(&q));
     check(claims_mark(&c, m->deliveries, self.number) && claims_mark(&c, m->deliveries->next, self.number));
-    check(claims_delivered(&c, m->deliveries));
+    check(claims_delivered(&c, m->deliveries, clock_wall()));
     check(queue_commit(&q));
     check_number(number_of("SELECT count(*) FROM message"), 2);
     check_number(number_of("SELECT count(*) FROM recipient"), 2);
     check(queue_begin(&q));
-    check(claims_delivered(&c, m->deliveries->next));
+    check(claims_delivered(&c, m->deliveries->next, clock_wall()));
     check(queue_commit(&q));
     check_number(number_of("SELECT count(*) FROM message"), 1);
     check_number(number_of("SELECT count(*) FROM recipient"), 1);

@@ -318,6 +318,45 @@ static void files_are_the_owners_own(void)
     teardown();
 }
 
+/* The tables as version 2 had them; version 1 lacked `tls`. */
+static const char old_tables[] =
+    "PRAGMA user_version=2;"
+    "CREATE TABLE message (id INTEGER PRIMARY KEY, session TEXT NOT NULL, arrived INTEGER NOT NULL, sender TEXT NOT NULL, sender_host TEXT NOT NULL,"
+    "  user TEXT, client TEXT NOT NULL, helo TEXT NOT NULL, body INTEGER NOT NULL, smtputf8 INTEGER NOT NULL, ret INTEGER NOT NULL, envid TEXT,"
+    "  size INTEGER NOT NULL, content BLOB NOT NULL);"
+    "CREATE TABLE recipient (message INTEGER NOT NULL, number INTEGER NOT NULL, address TEXT NOT NULL, domain TEXT NOT NULL, notify INTEGER NOT NULL,"
+    "  orcpt TEXT, state INTEGER NOT NULL, due INTEGER NOT NULL, flushed INTEGER, attempts INTEGER NOT NULL, crashes INTEGER NOT NULL, owner INTEGER,"
+    "  tried INTEGER, host TEXT, code INTEGER, enhanced TEXT, reason TEXT, PRIMARY KEY (message, number)) WITHOUT ROWID;"
+    "CREATE INDEX recipient_due ON recipient (domain, due) WHERE state = 1;"
+    "CREATE VIEW queue_list AS SELECT m.id FROM message m JOIN recipient r ON r.message = m.id;"
+    "INSERT INTO message VALUES (7, 'session', 1, 's@x.example', 'x.example', NULL, '192.0.2.1', 'helo', 1, 0, 2, 'e1', 5, x'6162630d0a');"
+    "INSERT INTO recipient VALUES (7, 1, 'r@a.example', 'a.example', 6, 'rfc822;r', 1, 2, NULL, 3, 0, NULL, 4, 'host', 451, '4.4.1', 'why');";
+
+static void older_queues_are_brought_up(void)
+{
+    for (int version = 1; version < QUEUE_SCHEMA_VERSION; version++) {
+        struct db *db;
+
+        place_open(&place);
+        db = db_open(place_path(&place, "queue.db"), DB_CREATE, 100, error, sizeof error);
+        check(db_run(db, old_tables));
+        check(db_run(db, version == 1 ? "PRAGMA user_version=1" : "ALTER TABLE recipient ADD COLUMN tls TEXT"));
+        db_close(&db);
+        if (check(queue_open(&q, place.folder, error, sizeof error))) {
+            check_number(number_of(&q, "PRAGMA user_version"), QUEUE_SCHEMA_VERSION);
+            check_number(number_of(&q, "SELECT count(*) FROM message WHERE id = 7 AND session = 'session' AND body = 1 AND ret = 2 AND envid = 'e1' AND "
+                                       "kind = 0 AND content = x'6162630d0a'"),
+                         1);
+            check_number(number_of(&q, "SELECT count(*) FROM recipient WHERE message = 7 AND notify = 6 AND orcpt = 'rfc822;r' AND state = 1 AND due = 2 AND "
+                                       "attempts = 3 AND tried = 4 AND host = 'host' AND code = 451 AND reason = 'why' AND wish = 0 AND warn = 0"),
+                         1);
+            check_number(number_of(&q, "SELECT count(*) FROM queue_list WHERE status = 'scheduled'"), 1);
+            check_number(number_of(&q, "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'old%'"), 0);
+        }
+        teardown();
+    }
+}
+
 static void queues_that_cannot_be_opened_say_why(void)
 {
     FILE *file;
@@ -374,6 +413,7 @@ static const struct test_case cases[] = {
     TEST_CASE(two_writers),
     TEST_CASE(a_sleeping_writer_is_not_waited_for_without_end),
     TEST_CASE(files_are_the_owners_own),
+    TEST_CASE(older_queues_are_brought_up),
     TEST_CASE(queues_that_cannot_be_opened_say_why),
     TEST_CASE(the_view_is_for_people),
 };
