@@ -13,6 +13,7 @@ enum { SMTP_PORT = 25 };
 struct place {
     const char *domain; /* the destination */
     bool optional;      /* as hops have it */
+    bool rewritable;    /* a route may rewrite the sender */
     struct arena *arena;
 };
 
@@ -34,7 +35,7 @@ static const char *make_key(const struct route *r, const struct place *place)
     struct buf key = {0};
     const char *text;
 
-    buf_print(&key, "%d,%d,", r->remote_port, place->optional);
+    buf_print(&key, "%d,%d,%d,", r->remote_port, place->optional, r->verp && place->rewritable);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         add_part(&key, parts[i]);
     text = arena_text(place->arena, buf_str(&key));
@@ -74,6 +75,7 @@ static struct status take_route(struct hop *hop, const struct route *r, const st
                         .login = r->login,
                         .password = r->password,
                         .oauth = r->oauth,
+                        .verp = r->verp && place->rewritable,
                         .key = make_key(r, place)};
     hop->has_tls_rule = r->tls != NULL && tls_rule_parse(&hop->tls_rule, str_of(r->tls));
     status = check_route(r, hop);
@@ -106,6 +108,8 @@ static void take_routes(struct route_plan *plan, const struct route *routes, siz
     }
     if (plan->count > 0)
         plan->status = status_ok();
+    for (size_t i = 0; i < plan->count; i++)
+        plan->one_by_one = plan->one_by_one || plan->hops[i].verp;
     join_set(plan, place->arena);
 }
 
@@ -147,10 +151,18 @@ static struct str normal_sender(const struct envelope *e, struct arena *arena)
     return copy;
 }
 
+static struct place place_of(const struct envelope *e, struct str domain, struct arena *arena)
+{
+    return (struct place){.domain = arena_text(arena, domain),
+                          .optional = e->tls_optional,
+                          .rewritable = e->sender.length > 0 && e->kind == MESSAGE_MAIL,
+                          .arena = arena};
+}
+
 void route_find(struct route_plan *plan, const struct directory *d, const struct envelope *e, struct str domain, struct arena *arena)
 {
     struct route_question question = {.user = e->user, .sender = normal_sender(e, arena), .domain = domain};
-    const struct place place = {arena_text(arena, domain), e->tls_optional, arena};
+    const struct place place = place_of(e, domain, arena);
     struct route *routes;
     size_t count;
 
@@ -161,6 +173,31 @@ void route_find(struct route_plan *plan, const struct directory *d, const struct
         break;
     case ANSWER_NO:
         no_route(plan, d, domain, &place);
+        break;
+    case ANSWER_FAILED:
+        plan->status = status_make(451, "4.3.0", "Cannot look up the routes now");
+        break;
+    }
+}
+
+void route_find_chosen(struct route_plan *plan, const struct directory *d, const struct envelope *e, struct str domain, int64_t chosen,
+                       struct arena *arena)
+{
+    const struct place place = place_of(e, domain, arena);
+    struct route route;
+
+    if (chosen == 0) {
+        route_find(plan, d, e, domain, arena);
+        return;
+    }
+    *plan = (struct route_plan){.status = status_ok()};
+    switch (d->route(d->self, chosen, arena, &route)) {
+    case ANSWER_YES:
+        take_routes(plan, &route, 1, &place);
+        break;
+    case ANSWER_NO:
+        plan->status = status_make(451, "4.4.4", "the route %lld that was chosen is gone: tmail queue reroute ID --to ROUTE, or --to none",
+                                   (long long)chosen);
         break;
     case ANSWER_FAILED:
         plan->status = status_make(451, "4.3.0", "Cannot look up the routes now");

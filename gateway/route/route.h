@@ -28,6 +28,7 @@ struct hop {
     const char *login;    /* NULL: none */
     const char *password; /* as it is stored (directory/secrets.h); NULL: none */
     const char *oauth;    /* name of the client whose tokens log in; NULL: none */
+    bool verp;            /* the sender names the recipient (smtp/verp.h): never that of a report, and never the null sender */
     const char *key;      /* what connections are shared by: all of the above but route and priority */
 };
 
@@ -35,10 +36,15 @@ struct route_plan {
     struct str set;   /* names the candidates, in no order of turns */
     struct hop *hops; /* at least one, unless status says why there is none */
     size_t count;
+    bool one_by_one; /* each recipient is a transaction of its own, for a hop rewrites the sender */
     struct status status; /* 2xx, or 4xx: wait */
 };
 
 void route_find(struct route_plan *plan, const struct directory *d, const struct envelope *e, struct str domain, struct arena *arena);
+/* The same where an administrator may have chosen the route (recipient.route): it alone, whatever the rules say; 0: none was chosen.  One
+ * that is gone makes the mail wait: it was chosen because the others would not do. */
+void route_find_chosen(struct route_plan *plan, const struct directory *d, const struct envelope *e, struct str domain, int64_t chosen,
+                       struct arena *arena);
 /* Puts equal priorities in the order of this TURN; a route that stands twice comes first twice as often. */
 void route_take_turns(struct route_plan *plan, uint64_t turn, struct arena *arena);
 #endif

@@ -434,7 +434,7 @@ static void a_sealed_password_is_for_its_host_alone(void)
 
 static void rules_and_clients_are_copied_out(void)
 {
-    const struct route_row row = {.remote_host = STR("r.example"), .port = 25, .tls = STR("smtps")};
+    const struct route_row row = {.remote_host = STR("r.example"), .port = 25, .tls = STR("smtps"), .verp = true};
     const struct route_question question = {.domain = STR("x.example")};
     struct arena arena;
     struct route *routes;
@@ -449,11 +449,12 @@ static void rules_and_clients_are_copied_out(void)
     if (check_number(count, 1)) {
         check_text(routes[0].tls, "smtps");
         check_text(routes[0].oauth, "office");
+        check(routes[0].verp);
         check(routes[0].login == NULL && routes[0].password == NULL);
     }
     world.directory.routes(world.directory.self, &(struct route_question){.domain = STR("plain.example")}, &arena, &routes, &count);
     if (check_number(count, 1))
-        check(routes[0].tls == NULL && routes[0].oauth == NULL);
+        check(routes[0].tls == NULL && routes[0].oauth == NULL && !routes[0].verp);
     arena_done(&arena);
     teardown();
 }
@@ -551,6 +552,31 @@ static void only_the_named_route_is_deleted(void)
     teardown();
 }
 
+/* Chosen by an administrator: its conditions do not count. */
+static void a_route_by_its_id(void)
+{
+    struct arena arena;
+    struct route route;
+
+    setup();
+    arena_init(&arena);
+    check_ok(add("joe@one.example", "", "one.example", "first.example", 1), "add");
+    check_ok(add("", "", "two.example", "second.example", 5), "add");
+    sql("INSERT INTO routes (id, host) VALUES (9, 'nowhere.example')");
+    check_number(world.directory.route(world.directory.self, 1, &arena, &route), ANSWER_YES);
+    check_text(route.remote_host, "first.example");
+    check_number(world.directory.route(world.directory.self, 2, &arena, &route), ANSWER_YES);
+    check_text(route.remote_host, "second.example");
+    check_number(route.priority, 5);
+    check_number(world.directory.route(world.directory.self, 3, &arena, &route), ANSWER_NO);
+    check_number(world.directory.route(world.directory.self, 0, &arena, &route), ANSWER_NO);
+    check_number(world.directory.route(world.directory.self, 9, &arena, &route), ANSWER_NO); /* it has no next hop */
+    sql("DROP TABLE routes");
+    check_number(world.directory.route(world.directory.self, 1, &arena, &route), ANSWER_FAILED);
+    arena_done(&arena);
+    teardown();
+}
+
 static void rules_use_their_index(void)
 {
     static const struct {
@@ -594,6 +620,7 @@ static const struct test_case cases[] = {
     TEST_CASE(passwords_of_an_earlier_tmail_are_sealed),
     TEST_CASE(sealing_is_all_or_nothing),
     TEST_CASE(only_the_named_route_is_deleted),
+    TEST_CASE(a_route_by_its_id),
     TEST_CASE(rules_use_their_index),
 };
 
