@@ -27,7 +27,8 @@ static bool may_normalize(const struct session *s)
 
 static void put_trace(const struct session *s, struct buf *to)
 {
-    char protocol[16], tls[sizeof s->tls_info.version + sizeof s->tls_info.cipher + 64] = "";
+    struct transaction *t = s->transaction;
+    char protocol[16], tls[sizeof s->tls_info.version + sizeof s->tls_info.cipher + 64] = "", via[sizeof tls + sizeof protocol];
     const struct trace trace = {
         .client = &s->stream.peer, .client_name = s->client_name, .me = s->smtpd->conf->me, .protocol = protocol, .tls = tls};
 
@@ -35,7 +36,9 @@ static void put_trace(const struct session *s, struct buf *to)
     if (s->has_tls)
         snprintf(tls, sizeof tls, "using %s with cipher %s, client certificate %s", s->tls_info.version, s->tls_info.cipher,
                  session_client_certificate(s));
-    trace_received(to, &s->transaction->envelope, &trace);
+    snprintf(via, sizeof via, "%s%s%s", protocol, s->has_tls ? " " : "", tls);
+    t->envelope.via = arena_str(&t->arena, str_of(via));
+    trace_received(to, &t->envelope, &trace);
 }
 
 static void begin_body(struct session *s, bool dots)

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "policy/recipients.h"
 #include "policy/senders.h"
+#include "smtpd/redirect.h"
 #include "smtpd/verbs.h"
 
 /* The path behind KEYWORD ("FROM:"), and what follows it.  False when it was refused with CODE (RFC 3463: 5.1.7 sender, 5.1.3 recipient).
@@ -156,29 +157,27 @@ static struct policy_verdict judge(struct session *s, struct path *path, struct 
 {
     const struct policy_client client = {
         .address = &s->stream.peer, .login = str_of(s->login), .vouched = judge_vouches(s->smtpd->judge)};
-    struct policy_verdict v = policy_recipient(s->smtpd->directory, &client, s->smtpd->conf->me, path);
+    struct policy_verdict v;
 
+    if (redirect_reverse(s->smtpd, path, &v, arena))
+        return v;
+    v = policy_recipient(s->smtpd->directory, &client, s->smtpd->conf->me, path);
     if (path_is_postmaster(path))
         policy_complete_postmaster(path, s->smtpd->conf->me, arena);
     return v;
-}
-
-static void take_recipient(struct session *s, const struct path *path, const struct rcpt_params *params, const struct status *status)
-{
-    envelope_add(&s->transaction->envelope, path, params);
-    s->commands--; /* bounded by its own limit */
-    session_reply_status(s, status);
 }
 
 static void run_rcpt(struct session *s, struct str argument, struct arena *arena)
 {
     struct transaction *t = s->transaction;
     struct path path;
+    struct str asked;
     struct rcpt_params params;
     struct policy_verdict v = {0};
 
     if (!read_path(s, "RCPT", STR("TO:"), &argument, 0, "5.1.3", arena, &path))
         return;
+    asked = path.domain.length > 0 ? path.address : STR(""); /* <postmaster> has none yet */
     v.status = params_parse_rcpt(&params, argument, t->smtputf8);
     if (!status_is_ok(&v.status))
         s->errors++;
@@ -188,10 +187,14 @@ static void run_rcpt(struct session *s, struct str argument, struct arena *arena
         v.status = status_make(553, "5.6.7", "Non-ASCII recipient address needs SMTPUTF8 at MAIL");
     else
         v = judge(s, &path, arena);
+    if (status_is_ok(&v.status))
+        v.status = redirect_add(s->smtpd, &t->envelope, asked.length > 0 ? asked : path.address, &path, &params, &v, arena);
     if (status_is_ok(&v.status)) {
-        take_recipient(s, &path, &params, &v.status);
+        s->commands--; /* bounded by its own limit */
+        session_reply_status(s, &v.status);
     } else {
         t->refused_recipients = true;
+        envelope_refuse(&t->envelope, path.address, &v.status);
         s->unknown_recipients += v.unknown_recipient;
         session_refuse(s, "RCPT", &v.status);
     }
