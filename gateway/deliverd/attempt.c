@@ -5,12 +5,13 @@
 #include "base/memory.h"
 #include "base/stop.h"
 #include "message/id.h"
+#include "smtp/verp.h"
 
 #include <string.h>
 
 static int64_t flushed_at(const struct job *job)
 {
-    int64_t latest = 0;
+    int64_t latest = job->ticket.probe ? clock_wall() : 0; /* a probe shall knock, whatever is remembered */
 
     for (const struct delivery *d = job->deliveries; d != NULL; d = d->next)
         if (d->flushed > latest)
@@ -96,17 +97,65 @@ static void take_outcomes(const struct client_message *m, const struct connectio
             continue;
         d->status = r->status;
         d->ours = r->ours;
+        d->greylisted = r->deferred && status_is_temporary(&d->status);
+        /* RFC 3461 section 5.2.2: who does not know NOTIFY cannot do what was asked. */
+        d->relayed = status_is_ok(&d->status) && (d->recipient.notify & NOTIFY_SUCCESS) != 0 && (c->client.extensions & CLIENT_DSN) == 0;
         /* Those go again at once, as a transaction of their own, when this one is recorded: so a crash repeats no more than one. */
         d->left_over = progress && is_left_over(&d->status);
         note_connection(d, c);
     }
 }
 
-static void send_job(struct connection *connection, struct job *job, struct body *body)
+/* A connection that was kept was opened for another job, whose candidates may have stood in another order. */
+static size_t candidate_of(const struct connection *c, const struct route_plan *plan)
 {
+    size_t i = 0;
+
+    while (i < plan->count && strcmp(plan->hops[i].key, c->key) != 0)
+        i++;
+    return i;
+}
+
+static void note_sender_that_stays(const struct envelope *e, const struct recipient *r)
+{
+    char id[QUEUE_ID_SIZE];
+    struct log_line l;
+
+    queue_id_text(e->id, id);
+    log_begin(&l, LOG_LEVEL_INFO, "note");
+    log_str(&l, "session", e->session);
+    log_text(&l, "queue", id);
+    log_str(&l, "sender", e->sender);
+    log_str(&l, "recipient", r->address);
+    log_text(&l, "message", "the sender stays as it is: with the recipient in it (VERP) it would be too long");
+    log_end(&l);
+}
+
+/* What MAIL says for JOB's recipients, who share it: the recipient's own sender, and where the route wants that, with the recipient's name
+ * in it.  Nothing: the envelope's. */
+static struct str sender_for(const struct attempt_context *context, const struct connection *c, const struct job *job, struct arena *arena)
+{
+    const struct envelope *e = &job->message->claimed->envelope;
+    const struct recipient *r = &job->deliveries->recipient;
+    const struct str own = r->sender.length > 0 ? r->sender : (struct str){0};
+    size_t candidate = candidate_of(c, &job->plan);
+    struct str sender;
+
+    if (candidate == job->plan.count || !job->plan.hops[candidate].verp)
+        return own;
+    if (verp_rewrite(own.length > 0 ? own : e->sender, r->address, str_of(context->conf->verp_delimiters), arena, &sender))
+        return sender;
+    note_sender_that_stays(e, r);
+    return own;
+}
+
+static void send_job(const struct attempt_context *context, struct connection *connection, struct job *job, struct body *body)
+{
+    struct arena arena = {0};
     struct claimed *claimed = job->message->claimed;
     struct client_recipient *recipients = memory_new(job->count * sizeof *recipients);
     struct client_message m = {.envelope = &claimed->envelope,
+                               .sender = sender_for(context, connection, job, &arena),
                                .recipients = recipients,
                                .content = claimed->content,
                                .body = claimed->has_content ? NULL : body,
@@ -121,6 +170,7 @@ static void send_job(struct connection *connection, struct job *job, struct body
     client_send(&connection->client, &m);
     take_outcomes(&m, connection);
     memory_free(&recipients);
+    arena_done(&arena);
 }
 
 /* The connection belongs to one of this job's candidates and may still be used. */
@@ -137,16 +187,6 @@ static bool goes_on(const struct connection *c, const struct job *job, const str
     return c->is_mx && !c->client.uncertain && tried->sessions < CONNECTION_SESSIONS_MOST && !stop_seen() && has_open(job);
 }
 
-/* A connection that was kept was opened for another job, whose candidates may have stood in another order. */
-static size_t candidate_of(const struct connection *c, const struct route_plan *plan)
-{
-    size_t i = 0;
-
-    while (i < plan->count && strcmp(plan->hops[i].key, c->key) != 0)
-        i++;
-    return i;
-}
-
 /* What no host offers is refused, also when there are more of them than one attempt speaks to; what fewer were asked for another may offer,
  * later. */
 static void soften(struct job *job, size_t asked, size_t hosts)
@@ -160,10 +200,20 @@ static void soften(struct job *job, size_t asked, size_t hosts)
         }
 }
 
-static void send_first(struct connection *c, struct job *job, struct body *body, struct tried *tried)
+/* A server that answered and then went silent tells neither. */
+static void note_hop(struct job *job, const struct client *client)
+{
+    bool spoke = !client->broken && !client->unwelcome;
+
+    job->hop_answered = job->hop_answered || spoke;
+    job->hop_failed = job->hop_failed || (!spoke && (client->unwelcome || !client->answered));
+}
+
+static void send_first(const struct attempt_context *context, struct connection *c, struct job *job, struct body *body, struct tried *tried)
 {
     tried->sessions++;
-    send_job(c, job, body);
+    send_job(context, c, job, body);
+    note_hop(job, &c->client);
 }
 
 /* What the host of C, which has been sent the mail, would not take now goes to the next hosts of its MX; what a host has said of a recipient
@@ -179,7 +229,7 @@ static bool send_to_others(const struct attempt_context *context, struct connect
         connection_close(c);
         if (!connection_open(c, context, &job->plan, candidate, candidate + 1, tried, flushed_at(job), &unused))
             break;
-        send_first(c, job, body, tried);
+        send_first(context, c, job, body, tried);
         unwelcome = c->client.unwelcome;
     }
     soften(job, (size_t)tried->sessions, hosts);
@@ -193,7 +243,7 @@ static bool send_over_kept(const struct attempt_context *context, struct connect
 
     if (!is_usable(context, c, job))
         return false;
-    send_first(c, job, body, &tried);
+    send_first(context, c, job, body, &tried);
     if (c->client.unwelcome || (c->client.broken && !c->client.answered))
         return false;
     if (c->is_mx)
@@ -210,14 +260,17 @@ void attempt_run(const struct attempt_context *context, struct connection *conne
 
     if (send_over_kept(context, connection, job, body))
         return;
+    job->hop_failed = false; /* that a connection was closed while it lay idle is no failure */
     connection_close(connection);
     for (size_t first = 0; first < count; first = connection->candidate + 1) {
         if (!connection_open(connection, context, &job->plan, first, count, &tried, flushed_at(job), &status)) {
-            if (first == 0)
+            if (first == 0) {
                 settle_all(job, &status, connection);
+                job->hop_failed = status_is_temporary(&status) && !tried.ours;
+            }
             return;
         }
-        send_first(connection, job, body, &tried);
+        send_first(context, connection, job, body, &tried);
         if (!send_to_others(context, connection, job, body, &tried) || !has_open(job))
             return;
         connection_close(connection);

@@ -117,6 +117,8 @@ static bool connect_and_greet(struct search *s, struct host *host)
         s->status = status_make(451, "4.4.1", "Cannot connect to %s: %s", c->name, stream_fault_text(&stream));
         if (is_their_fault(&stream))
             hosts_mark_dead(s->context->hosts, host, &s->status);
+        else
+            s->tried->ours = true;
         return false;
     }
     client_init(&c->client, &stream, conf->deliverd_remote_timeout);

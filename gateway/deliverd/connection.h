@@ -49,6 +49,7 @@ struct tried {
     size_t count;
     int sessions;      /* with such hosts */
     int connects;      /* that were tried */
+    bool ours;         /* a connection failed for want of something of ours */
     bool counted;      /* what the destination's policy was worth */
 };
 

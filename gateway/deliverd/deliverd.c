@@ -6,6 +6,8 @@
 #include "deliverd/scheduler.h"
 #include "directory/route_secret.h"
 #include "net/http.h"
+#include "queue/upkeep.h"
+#include "report/bouncer.h"
 #include "report/tls_reporter.h"
 
 #include <stdio.h>
@@ -15,6 +17,8 @@ struct deliverer {
     struct directory directory;
     struct attempt_context context;
     struct workers *workers;
+    struct bouncer *bouncer;
+    struct upkeep_thread *upkeep;
     struct scheduler *scheduler;
 };
 
@@ -62,7 +66,11 @@ static bool open_all(struct deliverer *d, const struct conf *conf, char *error, 
     d->context.logins = hop_logins_new(conf->deliverd_dead_host_time);
     d->workers = workers_new(&d->context, error, size);
     if (d->workers != NULL)
-        d->scheduler = scheduler_open(conf, &d->directory, d->workers, error, size);
+        d->bouncer = bouncer_start(conf, error, size);
+    if (d->bouncer != NULL)
+        d->upkeep = upkeep_start(conf, error, size);
+    if (d->upkeep != NULL)
+        d->scheduler = scheduler_open(conf, &d->directory, d->workers, d->bouncer, error, size);
     return d->scheduler != NULL;
 }
 
@@ -83,5 +91,7 @@ int deliverd_run(const struct conf *conf)
     scheduler_run(d->scheduler);
     tls_results_flush(d->context.results);
     tls_reporter_wait(reporter);
+    bouncer_wait(d->bouncer);
+    upkeep_wait(d->upkeep);
     return 0;
 }

@@ -4,78 +4,77 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/stop.h"
-#include "deliverd/outcome.h"
-#include "message/id.h"
+#include "deliverd/claimer.h"
+#include "deliverd/round.h"
 #include "queue/wake.h"
 
 #include <poll.h>
-#include <string.h>
 
 enum {
     LOOK_MS = 5000,          /* at the latest, look for what is due */
     PACE_MS = 3,             /* between turns: what comes meanwhile rides together, and receivers get the disk */
     FAILURE_PAUSE_MS = 1000, /* after a transaction that failed */
-    DOMAINS_A_TURN = 1000,
-    CLAIMS_A_DOMAIN = 128,
+    VISITS_A_TURN = 1000,
+    PASSED_A_TURN = 1000,    /* places where nothing is due */
+    CLAIMS_A_VISIT = 128,    /* to a destination */
+    CLAIMS_A_FLOW = 16,
+    BLOCKED_A_VISIT = 4,     /* messages whose hops had no place */
     CLAIMS_A_TURN = 1000,
     OTHERS_LOOK_MS = 1000,   /* while another deliverer lives */
     RECOVER_MS = 600000,     /* at the latest, look for what dead deliverers left */
     CLAIM_MS = 10,           /* of a turn; the receivers wait meanwhile */
     CLOCK_JUMP_MS = 60000,
     LAST_WORDS_MS = 2000,
-    UNREADABLE_MOST = 256,
     FULL_A_TURN = 16,        /* destinations for which there was no place */
     BLOCKED_MS = 100,        /* between turns that found no place for anything */
     DRAIN_LOOK_MS = 100,
-    IN_HAND_MOST = 20000, /* recipients; one takes about 1 KB */
 };
 
 struct scheduler {
     const struct conf *conf;
-    const struct directory *directory;
+    struct outcome_rules rules;
     struct workers *workers;
+    struct bouncer *bouncer;
     struct queue queue;
     struct claims claims;
+    struct claimer claimer;
     struct owner owner;
     struct wake wake;
-    char after[DOMAIN_SIZE];  /* where the round over the destinations stands, */
-    char began[DOMAIN_SIZE];  /* and where it began */
-    bool wrapped;
-    int64_t next_due;         /* clock_wall: the earliest that was not yet due in this round */
+    struct round destinations, senders;
+    uint64_t turns;
     int64_t turn_at;          /* clock_now: the next turn, not before */
     int64_t recover_at;       /* clock_now */
     bool company;             /* another deliverer lived when we last looked */
     int64_t clock_offset;     /* clock_wall - clock_now; it changes when somebody sets the clock */
-    bool round_complete;
     bool blocked;             /* a next hop had no place in this turn */
     bool stalled;             /* all places are taken, but those for hops that do nothing */
-    int64_t unreadable[UNREADABLE_MOST];
-    int unreadable_count, unreadable_held;
     bool results_only;        /* the last turn failed: save what is done before claiming again */
-    uint64_t turns;
     struct job *results;      /* done, not yet recorded */
-    struct job *claimed, **claimed_last; /* in this turn */
-    int claims_made;
-    int64_t in_hand; /* recipients in memory */
-    bool more;       /* due recipients were left for the next turn */
+    bool more;                /* due recipients were left for the next turn */
 };
 
-struct scheduler *scheduler_open(const struct conf *conf, const struct directory *directory, struct workers *workers, char *error, size_t error_size)
+struct scheduler *scheduler_open(const struct conf *conf, const struct directory *directory, struct workers *workers, struct bouncer *bouncer,
+                                 char *error, size_t error_size)
 {
     struct scheduler *s = memory_new(sizeof *s);
 
     s->conf = conf;
-    s->directory = directory;
+    s->rules = outcome_rules_of(conf);
     s->workers = workers;
+    s->bouncer = bouncer;
     if (!queue_open(&s->queue, conf->store_source, error, error_size))
         goto failed;
-    if (!claims_init(&s->claims, &s->queue)) {
+    if (!claims_init(&s->claims, &s->queue, conf->history > 0)) {
         str_copy(str_of(db_error(s->queue.db)), error, error_size);
         goto failed;
     }
     if (!owner_open(&s->owner, conf->store_source, error, error_size))
         goto failed;
     wake_open(&s->wake, conf->store_source);
+    s->claimer = (struct claimer){
+        .directory = directory, .rules = &s->rules, .workers = workers, .rates = rates_new(conf, directory), .claims = &s->claims, .owner = s->owner.number};
+    round_init(&s->destinations, &s->claims, false);
+    round_init(&s->senders, &s->claims, true);
     return s;
 failed:
     queue_close(&s->queue);
@@ -83,260 +82,90 @@ failed:
     return NULL;
 }
 
-static void release_message(struct message *m)
+/* A job that came back unstarted because we stop, or because its hop went down, goes back as it was; for any other reason it waits like one
+ * that failed. */
+static bool record(struct scheduler *s, const struct job *job, struct delivery *d)
 {
-    if (m->jobs > 0)
-        return;
-    claimed_free(&m->claimed);
-    memory_free(&m);
+    const struct envelope *e = &job->message->claimed->envelope;
+    bool postponed = job->postponed > 0 && !outcome_wants_word(s->conf, e, d);
+
+    if (job->carried_out || !(stop_seen() || postponed))
+        outcome_decide(&s->rules, e, d);
+    return outcome_record(&s->claims, d) && (!postponed || claims_postpone(&s->claims, d, job->postponed, &d->status));
 }
 
-static void free_jobs(struct scheduler *s, struct job **jobs)
-{
-    while (*jobs != NULL) {
-        struct job *job = *jobs;
-        struct message *m = job->message;
-
-        *jobs = job->next;
-        s->in_hand -= (int64_t)job->count;
-        memory_free(&job);
-        m->jobs--;
-        release_message(m);
-    }
-}
-
-/* A job that came back unstarted because we stop goes back as it was; for any other reason it waits like one that failed. */
 static bool record_results(struct scheduler *s)
 {
     for (struct job *job = s->results; job != NULL; job = job->next)
-        for (struct delivery *d = job->deliveries; d != NULL; d = d->next) {
-            if (job->carried_out || !stop_seen())
-                outcome_decide(s->conf, &job->message->claimed->envelope, d);
-            if (!outcome_record(&s->claims, s->conf, d))
+        for (struct delivery *d = job->deliveries; d != NULL; d = d->next)
+            if (!record(s, job, d))
                 return false;
-        }
     return true;
 }
 
-static void log_results(const struct scheduler *s)
+static void log_results(struct scheduler *s)
 {
+    bool over = s->claimer.over;
+
     for (const struct job *job = s->results; job != NULL; job = job->next)
-        for (const struct delivery *d = job->deliveries; d != NULL; d = d->next)
-            outcome_log(&job->message->claimed->envelope, d);
-}
-
-/* A recipient that has no way to go is tried for the record: it waits like any other, and says why. */
-static bool defer_without_route(struct scheduler *s, struct message *m, struct delivery *d, const struct status *why)
-{
-    d->status = *why;
-    outcome_decide(s->conf, &m->claimed->envelope, d);
-    outcome_log(&m->claimed->envelope, d);
-    return claims_mark(&s->claims, d, s->owner.number) && outcome_record(&s->claims, s->conf, d);
-}
-
-static struct job *find_job(struct job *jobs, const struct message *m, struct str set)
-{
-    while (jobs != NULL && !(jobs->message == m && str_equal(jobs->plan.set, set)))
-        jobs = jobs->next;
-    return jobs;
-}
-
-static struct job *add_job(struct scheduler *s, struct message *m, const struct route_plan *plan)
-{
-    struct job *job = memory_new(sizeof *job);
-
-    job->message = m;
-    job->plan = *plan;
-    job->last = &job->deliveries;
-    m->jobs++;
-    *s->claimed_last = job;
-    s->claimed_last = &job->next;
-    s->claims_made++;
-    return job;
-}
-
-enum claim_result { CLAIM_DONE, CLAIM_BLOCKED, CLAIM_ALL_FULL, CLAIM_FAILED };
-
-/* A job of its own for the recipient's way, if its next hop has a place for one. */
-static enum claim_result open_job(struct scheduler *s, struct message *m, struct route_plan *plan, struct job **job)
-{
-    struct arena *arena = &m->claimed->arena;
-    struct str key;
-
-    route_take_turns(plan, s->turns++, arena);
-    key = str_of(plan->hops[0].key);
-    switch (workers_reserve(s->workers, key, s->in_hand >= IN_HAND_MOST)) {
-    case WORKERS_POOL_FULL:
-        return CLAIM_BLOCKED;
-    case WORKERS_ALL_FULL:
-        return CLAIM_ALL_FULL;
-    case WORKERS_ROOM:
-        break;
-    }
-    if (!claims_load_content(&s->claims, m->claimed)) {
-        workers_give_up(s->workers, key);
-        return CLAIM_FAILED;
-    }
-    *job = add_job(s, m, plan);
-    return CLAIM_DONE;
-}
-
-/* Gives the recipient to the job of its message that goes its way. */
-static enum claim_result claim_recipient(struct scheduler *s, struct message *m, const struct route_plan *way, struct job **mine, struct delivery *d)
-{
-    struct route_plan plan = *way;
-    struct job *job;
-    enum claim_result result;
-
-    if (!status_is_ok(&plan.status))
-        return defer_without_route(s, m, d, &plan.status) ? CLAIM_DONE : CLAIM_FAILED;
-    job = find_job(*mine, m, plan.set);
-    if (job == NULL) {
-        result = open_job(s, m, &plan, &job);
-        if (result != CLAIM_DONE)
-            return result;
-        if (*mine == NULL)
-            *mine = job;
-    }
-    d->next = NULL;
-    *job->last = d;
-    job->last = &d->next;
-    job->count++;
-    s->in_hand++;
-    return claims_mark(&s->claims, d, s->owner.number) ? CLAIM_DONE : CLAIM_FAILED;
-}
-
-static enum claim_result claim_recipients(struct scheduler *s, struct message *m)
-{
-    enum claim_result result = CLAIM_DONE;
-    struct job *mine = NULL;
-    struct route_plan plan = {0};
-    struct str domain = STR("");
-    struct delivery *next;
-
-    for (struct delivery *d = m->claimed->deliveries; d != NULL && result == CLAIM_DONE; d = next) {
-        next = d->next;
-        if (!str_equal(d->recipient.domain, domain)) {
-            domain = d->recipient.domain;
-            route_find(&plan, s->directory, &m->claimed->envelope, domain, &m->claimed->arena);
+        for (const struct delivery *d = job->deliveries; d != NULL; d = d->next) {
+            if (job->postponed == 0 || d->outcome != OUTCOME_OPEN)
+                outcome_log(&job->message->claimed->envelope, d);
+            over = over || d->outcome == OUTCOME_FAILED || d->relayed || d->warn;
         }
-        result = claim_recipient(s, m, &plan, &mine, d);
-    }
-    return result;
+    if (over)
+        bouncer_poke(s->bouncer);
 }
 
-static bool is_unreadable(const struct scheduler *s, int64_t id)
+/* What is due at the round's place: CLAIM_DONE also when more is left for the next visit. */
+static enum claim_result visit(struct scheduler *s, struct round *r, int64_t now)
 {
-    for (int i = 0; i < s->unreadable_count; i++)
-        if (s->unreadable[i] == id)
-            return true;
-    return false;
-}
-
-/* A message that cannot be read ends this turn, is held in the next, and never looked at again: the others go on. */
-static enum claim_result note_unreadable(struct scheduler *s, int64_t id)
-{
-    char text[QUEUE_ID_SIZE];
-
-    queue_id_text(id, text);
-    log_message(LOG_LEVEL_ERROR, "unreadable", "message %s: %s", text, db_error(s->queue.db));
-    if (s->unreadable_count < UNREADABLE_MOST)
-        s->unreadable[s->unreadable_count++] = id;
-    return CLAIM_FAILED;
-}
-
-static void hold_unreadable(struct scheduler *s)
-{
-    while (s->unreadable_held < s->unreadable_count && queue_begin(&s->queue)) {
-        bool ok = claims_hold(&s->claims, s->unreadable[s->unreadable_held++], "the message cannot be read from the queue");
-
-        if (!ok || !queue_commit(&s->queue)) {
-            db_status(s->queue.db); /* for the log */
-            queue_rollback(&s->queue);
-        }
-    }
-}
-
-static enum claim_result claim_message(struct scheduler *s, int64_t id, int64_t now)
-{
-    struct message *m = memory_new(sizeof *m);
-    enum claim_result result = CLAIM_DONE;
-    int found = claims_load(&s->claims, id, now, &m->claimed);
-
-    if (found > 0)
-        result = claim_recipients(s, m);
-    if ((found < 0 || result == CLAIM_FAILED) && m->jobs == 0)
-        result = note_unreadable(s, id);
-    release_message(m);
-    return result;
-}
-
-static enum claim_result claim_domain(struct scheduler *s, const char *domain, int64_t now)
-{
-    struct due due[CLAIMS_A_DOMAIN];
-    int count = claims_due(&s->claims, domain, now, due, CLAIMS_A_DOMAIN);
+    struct due due[CLAIMS_A_VISIT];
+    int most = r->by_flow ? CLAIMS_A_FLOW : CLAIMS_A_VISIT, count = round_due(r, now, due, most);
     enum claim_result result = count >= 0 ? CLAIM_DONE : CLAIM_FAILED;
+    int blocked = 0;
 
-    for (int i = 0; i < count && result == CLAIM_DONE; i++)
-        if ((i == 0 || due[i].message != due[i - 1].message) && !is_unreadable(s, due[i].message))
-            result = claim_message(s, due[i].message, now);
-    if (count == CLAIMS_A_DOMAIN && result == CLAIM_DONE)
-        s->more = true;
-    return result;
-}
-
-static void begin_round(struct scheduler *s)
-{
-    memcpy(s->began, s->after, sizeof s->began);
-    s->wrapped = false;
-    s->round_complete = false;
-    s->next_due = CLOCK_NEVER;
-}
-
-/* The next destination of the round: behind the last one, from the top when the bottom is reached, until the round is where it began.  1, 0
- * at the end of the round, -1. */
-static int next_in_round(struct scheduler *s, char *domain, int64_t *due)
-{
-    int found = claims_next_domain(&s->claims, str_of(s->after), domain, due);
-
-    if (found == 0 && !s->wrapped && s->began[0] != '\0') {
-        s->wrapped = true;
-        s->after[0] = '\0';
-        found = claims_next_domain(&s->claims, STR(""), domain, due);
-    }
-    return found > 0 && s->wrapped && strcmp(domain, s->began) > 0 ? 0 : found;
-}
-
-/* A round over the destinations, or a part of one: where it stopped the next turn goes on, so that everybody is first once. */
-static bool claim(struct scheduler *s)
-{
-    int64_t now = clock_wall(), due, until = clock_now() + CLAIM_MS;
-    char domain[DOMAIN_SIZE];
-    int full = 0;
-
-    if (s->round_complete)
-        begin_round(s);
-    s->more = s->stalled = s->blocked = false;
-    for (int i = 0; i < DOMAINS_A_TURN && s->claims_made < CLAIMS_A_TURN && full < FULL_A_TURN && clock_now() <= until; i++) {
-        int found = next_in_round(s, domain, &due);
-        enum claim_result result = CLAIM_DONE;
-
-        if (found <= 0) {
-            s->round_complete = true;
-            return found == 0;
+    for (int i = 0; i < count && result <= CLAIM_BLOCKED && blocked < BLOCKED_A_VISIT; i++)
+        if (i == 0 || due[i].message != due[i - 1].message) {
+            result = claimer_take(&s->claimer, due[i].message, now);
+            blocked += result == CLAIM_BLOCKED;
         }
-        if (due <= now)
-            result = claim_domain(s, domain, now);
-        else
-            s->next_due = clock_earlier(s->next_due, due);
+    if (count == most && result == CLAIM_DONE && blocked == 0)
+        s->more = true;
+    return result == CLAIM_DONE && blocked > 0 ? CLAIM_BLOCKED : result;
+}
+
+/* A round, or a part of one: where it stopped the next turn goes on. */
+static bool go_round(struct scheduler *s, struct round *r, int64_t until)
+{
+    int64_t now = clock_wall();
+    int full = 0, found = 1;
+
+    for (int i = 0; i < VISITS_A_TURN && s->claimer.made < CLAIMS_A_TURN && full < FULL_A_TURN && clock_now() <= until; i++) {
+        enum claim_result result;
+
+        found = round_next(r, now, PASSED_A_TURN);
+        if (found <= 0)
+            break;
+        result = visit(s, r, now);
         s->blocked = s->blocked || result == CLAIM_BLOCKED;
         if (result == CLAIM_FAILED)
             return false;
         full += result == CLAIM_ALL_FULL; /* who comes behind may be a hop that does nothing yet */
-        s->stalled = full > 0;
-        str_copy(str_of(domain), s->after, sizeof s->after);
     }
-    return true;
+    s->stalled = s->stalled || full > 0;
+    return found >= 0;
+}
+
+/* Destinations and senders share a turn, and take turns in being first: who has a place left finds both. */
+static bool claim(struct scheduler *s)
+{
+    int64_t now = clock_now();
+    bool senders_first = s->turns++ % 2 == 0;
+
+    s->more = s->stalled = s->blocked = false;
+    return go_round(s, senders_first ? &s->senders : &s->destinations, now + CLAIM_MS / 2) &&
+           go_round(s, senders_first ? &s->destinations : &s->senders, now + CLAIM_MS);
 }
 
 /* Whether others live is asked before the rows are: who dies in between is found by the look that follows. */
@@ -374,31 +203,11 @@ static void take_results(struct scheduler *s)
     *last = workers_take_done(s->workers);
 }
 
-static void start_claimed(struct scheduler *s)
-{
-    struct job *next;
-
-    for (struct job *job = s->claimed; job != NULL; job = next) {
-        next = job->next;
-        workers_submit(s->workers, str_of(job->plan.hops[0].key), job);
-    }
-    s->claimed = NULL;
-}
-
-static void drop_claimed(struct scheduler *s)
-{
-    for (struct job *job = s->claimed; job != NULL; job = job->next)
-        workers_give_up(s->workers, str_of(job->plan.hops[0].key));
-    free_jobs(s, &s->claimed);
-}
-
 static bool turn(struct scheduler *s)
 {
     bool ok = queue_begin(&s->queue), had_results = s->results != NULL, saves_only = s->results_only;
 
-    s->claimed = NULL;
-    s->claimed_last = &s->claimed;
-    s->claims_made = 0;
+    claimer_begin(&s->claimer);
     ok = ok && record_results(s);
     if (ok && !s->results_only && clock_now() >= s->recover_at)
         ok = recover(s);
@@ -407,31 +216,32 @@ static bool turn(struct scheduler *s)
     ok = ok && queue_commit(&s->queue);
     s->results_only = !ok;
     /* Looking again at once for what has no place costs the receivers their turn. */
-    s->turn_at = clock_now() + (s->blocked && s->claims_made == 0 && !had_results ? BLOCKED_MS : PACE_MS);
+    s->turn_at = clock_now() + (s->blocked && s->claimer.made == 0 && !had_results ? BLOCKED_MS : PACE_MS);
     if (ok) {
         s->more = s->more || saves_only;
         log_results(s);
-        free_jobs(s, &s->results);
-        start_claimed(s);
+        claimer_free(&s->claimer, &s->results);
+        claimer_submit(&s->claimer);
         return true;
     }
     db_status(s->queue.db); /* for the log */
     queue_rollback(&s->queue);
-    drop_claimed(s);
-    hold_unreadable(s);
+    claimer_drop(&s->claimer);
+    claimer_hold_unreadable(&s->claimer);
     return false;
 }
 
 static int64_t wait_until(const struct scheduler *s)
 {
-    int64_t look = clock_now() + LOOK_MS;
+    int64_t look = clock_now() + LOOK_MS, due = clock_earlier(s->destinations.next_due, s->senders.next_due);
+    bool complete = s->destinations.complete && s->senders.complete;
 
-    if (s->stalled && !s->round_complete)
+    if (s->stalled && !complete)
         return clock_earlier(clock_now() + BLOCKED_MS, s->recover_at);
-    if (!s->round_complete || s->more || s->results_only)
+    if (!complete || s->more || s->results_only)
         return clock_now();
-    if (s->next_due != CLOCK_NEVER)
-        look = clock_earlier(look, clock_now() + s->next_due - clock_wall());
+    if (due != CLOCK_NEVER)
+        look = clock_earlier(look, clock_now() + due - clock_wall());
     return clock_earlier(look, s->recover_at);
 }
 
@@ -481,12 +291,11 @@ static void drain(struct scheduler *s)
 
 void scheduler_run(struct scheduler *s)
 {
-    s->round_complete = true;
     while (!stop_seen()) {
         take_results(s);
         if (!turn(s)) {
-            s->round_complete = true;
-            s->after[0] = '\0';
+            round_reset(&s->destinations);
+            round_reset(&s->senders);
             stop_wait(clock_now() + FAILURE_PAUSE_MS);
             continue;
         }
