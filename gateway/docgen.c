@@ -8,6 +8,8 @@
 #include "admin/groups.h"
 #include "conf/schema.h"
 #include "conf/shell.h"
+#include "queue/views.h"
+#include "report/template.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -97,6 +99,18 @@ static void put_group(const struct command_group *group)
     puts(".El");
 }
 
+static void put_view(const struct view *view)
+{
+    printf(".Ss %s\n", view->name);
+    printf("A row is %s.\n.Bl -tag -width Ds -compact\n", view->help);
+    for (const struct view_column *column = view->columns; column < view->columns + VIEW_COLUMNS_MAX && column->name != NULL; column++) {
+        put_item("Li", column->name);
+        if (column->help != NULL)
+            put_text(column->help);
+    }
+    puts(".El");
+}
+
 static int print_command_page(void)
 {
     puts(".Dd " DOCUMENT_DATE "\n.Dt TMAIL 1\n.Os\n"
@@ -113,6 +127,10 @@ static int print_command_page(void)
     puts(".Pp\nA listing prints a JSON array with\n.Fl -json .\n.Sh COMMANDS");
     for (size_t i = 0; i < command_group_count; i++)
         put_group(command_groups[i]);
+    puts(".Sh VIEWS OF THE QUEUE\nThese are made for\n.Ic tmail queue sql ,\nand for any SQLite client that opens\n.Pa queue.db\nin the folder of\n"
+         ".Ev TMAIL_STORE_SOURCE .\nTimes are text in UTC, such as 2026-11-21T12:00:00Z.");
+    for (size_t i = 0; i < queue_view_count; i++)
+        put_view(&queue_views[i]);
     puts(".Sh ENVIRONMENT\n.Bl -tag -width Ds\n.It Ev TMAIL_CONFIG\nThe configuration file, where\n.Fl c\nnames none.\n"
          ".It Ev TMAIL_*\nEvery key of\n.Xr tmail.cfg 5\nmay be set in the environment, which has the last word.\n.El\n"
          ".Sh FILES\n.Bl -tag -width Ds\n.It Pa /etc/tmail/tmail.cfg\nThe configuration.\n.El\n"
@@ -165,6 +183,32 @@ static bool starts_section(size_t place)
     return place == 0 || strcmp(tmail_schema.keys[place - 1].section, tmail_schema.keys[place].section) != 0;
 }
 
+/* The language of report/template.h. */
+static void put_template(void)
+{
+    puts(".Sh REPORTS\nThe words of the reports that senders get about their mail are those of a template;\n"
+         ".Ev TMAIL_BOUNCE_TEMPLATE\nnames its file.\nOne in English, which is built in, and one in French come with the program, to be copied and changed.\n"
+         "A template is UTF-8.\nIt starts with a head: comments, which begin with\n.Li # ,\nand the fields\n"
+         ".Li Language , Subject-Failed , Subject-Delayed , Subject-Delivered , Subject-Relayed\nand, for those of them that are missing,\n.Li Subject .\n"
+         "An empty line ends the head; the text follows.\nIn the text and in subjects\n.Bl -tag -width Ds\n"
+         ".It Li {{NAME}}\nstands for a value;\n"
+         ".It Li {{if NAME}} ... {{else}} ... {{end}}\nshows the first side where NAME holds or is not empty, else the second, which may be missing;\n"
+         ".It Li {{each}} ... {{end}}\nin the text, is repeated for every recipient;\n.Li {{each failed}}\nfor those whose action that is:\n"
+         ".Li failed , delayed , delivered\nor\n.Li relayed .\n.El\n.Pp\n"
+         "A line with nothing but\n.Li if , each , else\nand\n.Li end\nleaves no line behind.\nThe names are:\n.Bl -tag -width Ds");
+    for (size_t i = 0; i < template_placeholder_count; i++) {
+        const struct template_placeholder *p = &template_placeholders[i];
+
+        printf(".It Li %s\n", p->name);
+        put_text(p->help);
+        if (p->in_each)
+            puts("Only inside of\n.Li each .");
+        if (p->condition)
+            puts("Only behind\n.Li if .");
+    }
+    puts(".El");
+}
+
 static int print_file_page(void)
 {
     puts(
@@ -191,7 +235,9 @@ static int print_file_page(void)
             printf("%s.Ss %s\n.Bl -tag -width Ds\n", i > 0 ? ".El\n" : "", tmail_schema.keys[i].section);
         put_key(&tmail_schema.keys[i]);
     }
-    puts(".El\n.Sh FILES\n.Bl -tag -width Ds\n.It Pa /etc/tmail/tmail.cfg\nThe configuration, where nothing else is named.\n.El\n"
+    puts(".El");
+    put_template();
+    puts(".Sh FILES\n.Bl -tag -width Ds\n.It Pa /etc/tmail/tmail.cfg\nThe configuration, where nothing else is named.\n.El\n"
          ".Sh EXAMPLES\n.Bd -literal -offset indent\nTMAIL_ME=mx.example.org\n"
          "TMAIL_SMTPD_DSNS='0.0.0.0:25:false;[::]:25:false'\nTMAIL_DELIVERD_QUEUE_LIFETIME=3d\n.Ed\n.Sh SEE ALSO\n.Xr tmail 1");
     return 0;

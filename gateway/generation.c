@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/stop.h"
 #include "net/listener.h"
+#include "report/template.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -42,6 +43,17 @@ static bool bind_all(struct generation *g, const struct generation *old, char *e
     return true;
 }
 
+/* What is wrong in it is said now, not with the first report. */
+static bool check_template(const struct generation *g, char *error, size_t error_size)
+{
+    char problem[800];
+
+    if (template_check(g->conf.bounce_template, problem, sizeof problem))
+        return true;
+    snprintf(error, error_size, "TMAIL_BOUNCE_TEMPLATE: %s", problem);
+    return false;
+}
+
 struct generation *generation_new(struct conf *conf, struct certificates *certificates, const struct generation *old, char *error, size_t error_size)
 {
     struct generation *g = memory_new(sizeof *g);
@@ -66,7 +78,7 @@ struct generation *generation_new(struct conf *conf, struct certificates *certif
     }
     for (size_t i = 0; i < g->specs.count; i++)
         g->listeners[i] = -1;
-    if (!ok || !bind_all(g, old, error, error_size))
+    if (!ok || !check_template(g, error, error_size) || !bind_all(g, old, error, error_size))
         generation_free(&g, old);
     return g;
 }

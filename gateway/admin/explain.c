@@ -1,6 +1,7 @@
 #include "admin/change.h"
 #include "admin/explain_print.h"
 #include "admin/groups.h"
+#include "deliverd/rates.h"
 #include "directory/names.h"
 #include "message/envelope.h"
 #include "net/http.h"
@@ -80,20 +81,36 @@ static struct status look(struct way *w, const struct question *q, const struct 
     return usable ? status_ok() : status;
 }
 
+/* What limits the hop, or the destination where HOP is NULL; an unreadable table is no limit here, and has been logged. */
+static struct rate find_rate(const struct conf *conf, const struct question *q, const struct hop *hop)
+{
+    struct limit_question question = {.kind = LIMIT_DOMAIN, .name = q->to.host};
+    struct rate rate;
+
+    if (hop != NULL)
+        question = (struct limit_question){.kind = LIMIT_HOP, .name = str_of(hop->host), .port = hop->port};
+    return rates_find(conf, &q->directory, &question, &rate) ? rate : (struct rate){0};
+}
+
 static void explain(struct invocation *i, struct question *q)
 {
     struct explanation e = {.from = arena_text(&q->arena, q->from.address),
                             .to = invocation_value(i, "to"),
                             .domain = q->to.host};
     struct way *ways;
+    struct rate *rates;
     bool usable = false;
 
     route_find(&q->plan, &q->directory, &q->envelope, q->to.host, &q->arena);
     route_take_turns(&q->plan, 0, &q->arena);
     ways = arena_new(&q->arena, (q->plan.count + 1) * sizeof *ways);
+    rates = arena_new(&q->arena, (q->plan.count + 1) * sizeof *rates);
     e.ways = ways;
+    e.rates = rates;
+    e.domain_rate = find_rate(i->conf, q, NULL);
     e.verdict = q->plan.status;
     for (size_t hop = 0; hop < q->plan.count && status_is_ok(&q->plan.status); hop++) {
+        rates[hop] = find_rate(i->conf, q, &q->plan.hops[hop]);
         e.verdict = look(&ways[e.way_count++], q, &q->plan.hops[hop], &q->arena);
         usable = usable || status_is_ok(&e.verdict);
     }

@@ -101,7 +101,16 @@ static void put_sts(struct json *j, const struct way *w)
     json_put(j, "mta_sts", &sts);
 }
 
-static struct json *make_hop(const struct way *w)
+/* "rate": "100/minute", or null for as many as come. */
+static void put_rate(struct json *j, const struct rate *rate)
+{
+    char text[RATE_TEXT_SIZE];
+
+    rate_text(rate, text);
+    put_text(j, "rate", rate->count > 0 ? text : NULL);
+}
+
+static struct json *make_hop(const struct way *w, const struct rate *rate)
 {
     struct json *j = json_new_object(), *list = json_new_list();
 
@@ -112,6 +121,7 @@ static struct json *make_hop(const struct way *w)
     json_put_str(j, "kind", w->is_mx ? STR("mx") : STR("host"));
     json_put_str(j, "host", str_of(w->hop->host));
     json_put_number(j, "port", w->hop->port);
+    put_rate(j, rate);
     put_status(j, &w->status);
     json_put_bool(j, "secure", w->is_mx && w->mx.secure);
     json_put_bool(j, "implicit", w->is_mx && w->mx.implicit);
@@ -133,8 +143,9 @@ void explain_print_json(const struct explanation *e)
     json_put_str(j, "from", str_of(e->from));
     json_put_str(j, "to", str_of(e->to));
     json_put_str(j, "domain", e->domain);
+    put_rate(j, &e->domain_rate);
     for (size_t i = 0; i < e->way_count; i++) {
-        struct json *hop = make_hop(&e->ways[i]);
+        struct json *hop = make_hop(&e->ways[i], &e->rates[i]);
 
         json_add(list, &hop);
     }
@@ -244,11 +255,21 @@ static void print_host(struct listing *l, const struct way *w, size_t number)
     buf_done(&addresses);
 }
 
-static void print_way(struct listing *l, const struct way *w)
+static void print_rate(struct listing *l, const char *indent, const char *what, const struct rate *rate)
+{
+    char text[RATE_TEXT_SIZE];
+
+    rate_text(rate, text);
+    if (rate->count > 0)
+        listing_line(l, "%sThis %s gets at most %s", indent, what, text);
+}
+
+static void print_way(struct listing *l, const struct way *w, const struct rate *rate)
 {
     char status[STATUS_QUOTED_SIZE];
 
     print_hop_head(l, w);
+    print_rate(l, "  ", "next hop", rate);
     print_sts(l, w);
     for (size_t i = 0; i < w->count; i++)
         print_host(l, w, i);
@@ -263,8 +284,9 @@ void explain_print_text(const struct explanation *e)
     char status[STATUS_QUOTED_SIZE];
 
     listing_line(l, "From <%s> to <%s>", e->from, e->to);
+    print_rate(l, "", "destination", &e->domain_rate);
     for (size_t i = 0; i < e->way_count; i++)
-        print_way(l, &e->ways[i]);
+        print_way(l, &e->ways[i], &e->rates[i]);
     quote(&e->verdict, status, sizeof status);
     if (status_is_ok(&e->verdict))
         listing_line(l, "It would be tried in this order.");

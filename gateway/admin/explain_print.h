@@ -6,13 +6,16 @@
 #ifndef ADMIN_EXPLAIN_PRINT_H
 #define ADMIN_EXPLAIN_PRINT_H
 
+#include "conf/rate.h"
 #include "route/way.h"
 
 struct explanation {
     const char *from, *to;
     struct str domain;      /* of the recipient, in normal form */
     const struct way *ways; /* of the hops, each looked at to its end */
+    const struct rate *rates; /* of each hop (deliverd/rates.h) */
     size_t way_count;
+    struct rate domain_rate;
     struct status verdict;
 };
 

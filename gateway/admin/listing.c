@@ -46,6 +46,12 @@ void listing_number(struct listing *l, const char *key, int64_t value)
         json_put_number(row(l), key, value);
 }
 
+void listing_real(struct listing *l, const char *key, double value)
+{
+    if (l->json)
+        json_put_real(row(l), key, value);
+}
+
 void listing_bool(struct listing *l, const char *key, bool value)
 {
     if (l->json)

@@ -16,6 +16,7 @@ struct listing *listing_open(bool json);
 void listing_str(struct listing *l, const char *key, struct str value);
 void listing_text(struct listing *l, const char *key, const char *value); /* NULL: null */
 void listing_number(struct listing *l, const char *key, int64_t value);
+void listing_real(struct listing *l, const char *key, double value);
 void listing_bool(struct listing *l, const char *key, bool value);
 /* The line for people, to which a newline is added; control bytes in what it prints become `?`. */
 void listing_line(struct listing *l, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -24,6 +24,8 @@ static const struct option_spec add_options[] = {
     {"oauth", NULL, "NAME", "log in at the next hop with tokens of this OAuth client (tmail oauth add) instead of a password"},
     {"tls", NULL, "RULE", "none, may, encrypt, verify, dane or smtps, or one of those but none with +smtps behind; without this verify for"
                           " a route with a login, else TMAIL_DELIVERD_REMOTE_TLS and what the next hop publishes (DANE, MTA-STS)"},
+    {"verp", NULL, NULL, "each recipient gets the message by itself, from a sender that names the recipient (VERP, see"
+                         " TMAIL_VERP_DELIMITERS)"},
     CHANGE_OPTION_CREATE,
     {0},
 };
@@ -89,6 +91,7 @@ static int run_add(struct invocation *i)
         .user = option(i, "smtpUser"),
         .port = ROUTE_PORT_DEFAULT,
         .priority = ROUTE_PRIORITY_DEFAULT,
+        .verp = invocation_has(i, "verp"),
     };
     char typed[SECRET_SIZE];
     int result;
@@ -144,6 +147,8 @@ static void print_line(struct listing *l, const struct route_row *r)
         buf_print(&b, " - TLS: %.*s", STR_ARG(r->tls));
     if (r->oauth.length > 0)
         buf_print(&b, " - OAuth: %.*s", STR_ARG(r->oauth));
+    if (r->verp)
+        buf_add_text(&b, " - VERP");
     listing_line(l, "%s", buf_text(&b));
     buf_done(&b);
 }
@@ -164,6 +169,7 @@ static void print_row(void *context, const struct route_row *r)
     change_list_optional(rows, "smtp_auth_login", r->login);
     change_list_optional(rows, "tls", r->tls);
     change_list_optional(rows, "oauth", r->oauth);
+    listing_bool(rows->listing, "verp", r->verp);
     if (r->map_order == ROUTE_NOT_IN_MAP)
         listing_text(rows->listing, "map_order", NULL);
     else
