@@ -63,7 +63,7 @@ void status_quote(const struct status *s, char *to)
 
     status_enhanced(s, enhanced);
     if (s->from_peer)
-        snprintf(to, STATUS_QUOTED_SIZE, "%d %s%s", s->code, enhanced, s->text);
+        snprintf(to, STATUS_QUOTED_SIZE, "%d %s%s", s->code, s->coined ? "" : enhanced, s->text);
     else
         snprintf(to, STATUS_QUOTED_SIZE, "%s", s->text);
 }

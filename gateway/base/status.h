@@ -16,7 +16,8 @@ enum { STATUS_TEXT_SIZE = 512 };
 struct status {
     short code;
     short class, subject, detail;
-    bool from_peer; /* the words are those of a server that we spoke to */
+    bool from_peer; /* the words are those of a server that we spoke to, */
+    bool coined;    /* but the enhanced code is ours: it gave none, or one that does not fit */
     char text[STATUS_TEXT_SIZE];
 };
 

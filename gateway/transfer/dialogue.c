@@ -84,6 +84,7 @@ static void complete_enhanced(struct status *s)
         return;
     s->class = class;
     s->subject = s->detail = 0;
+    s->coined = true;
     if (class == 3)
         s->class = 0;
 }
