@@ -12,20 +12,33 @@ static struct str local_of(struct str address)
     return address;
 }
 
-static bool has(const struct envelope *e, struct str address, struct str host)
+static struct recipient *find(const struct envelope *e, struct str address, struct str host)
 {
-    for (const struct recipient *r = e->recipients; r != NULL; r = r->next)
-        if (str_equal(r->domain, host) && str_equal(local_of(r->address), local_of(address)))
-            return true;
-    return false;
+    struct recipient *r = e->recipients;
+
+    while (r != NULL && !(str_equal(r->domain, host) && str_equal(local_of(r->address), local_of(address))))
+        r = r->next;
+    return r;
+}
+
+/* Who is named twice is told of all that was asked for; nothing asked for means failures (RFC 3461 section 4.1), NEVER is the weakest. */
+static unsigned both(unsigned a, unsigned b)
+{
+    if (a == b || b == NOTIFY_NEVER)
+        return a;
+    if (a == NOTIFY_NEVER)
+        return b;
+    return (a == 0 ? NOTIFY_FAILURE : a) | (b == 0 ? NOTIFY_FAILURE : b);
 }
 
 bool envelope_add(struct envelope *e, const struct path *path, const struct rcpt_params *params)
 {
-    struct recipient *r;
+    struct recipient *r = find(e, path->address, path->host);
 
-    if (has(e, path->address, path->host))
+    if (r != NULL) {
+        r->notify = both(r->notify, params->notify);
         return false;
+    }
     r = arena_new(e->arena, sizeof *r);
     r->number = ++e->recipient_count;
     r->address = arena_str(e->arena, path->address);

@@ -60,7 +60,8 @@ struct envelope {
 enum { ENVELOPE_REFUSALS_MAX = 20 };
 
 void envelope_init(struct envelope *e, struct arena *arena);
-/* Adds a recipient, copied; false when it is there already (the same mailbox: domain in normal form, local part to the letter). */
+/* Adds a recipient, copied; false when it is there already (the same mailbox: domain in normal form, local part to the letter): then it is
+ * told of what either asks for. */
 bool envelope_add(struct envelope *e, const struct path *path, const struct rcpt_params *params);
 /* Notes why an address was refused, as long as there is room for it. */
 void envelope_refuse(struct envelope *e, struct str address, const struct status *status);

@@ -194,7 +194,8 @@ static void run_rcpt(struct session *s, struct str argument, struct arena *arena
         session_reply_status(s, &v.status);
     } else {
         t->refused_recipients = true;
-        envelope_refuse(&t->envelope, path.address, &v.status);
+        if (s->smtpd->conf->history > 0)
+            envelope_refuse(&t->envelope, path.address, &v.status);
         s->unknown_recipients += v.unknown_recipient;
         session_refuse(s, "RCPT", &v.status);
     }

@@ -63,6 +63,29 @@ static void recipients_outlive_their_command(void)
     arena_done(&arena);
 }
 
+/* Who is named twice, by an alias perhaps, is told of what either asked for; the weakest is NEVER (RFC 3461 section 4.1). */
+static void wishes_for_reports_are_joined(void)
+{
+    static const struct {
+        unsigned first, second, both;
+    } table[] = {
+        {0, 0, 0}, {0, NOTIFY_NEVER, 0}, {NOTIFY_NEVER, 0, 0}, {NOTIFY_NEVER, NOTIFY_NEVER, NOTIFY_NEVER}, {NOTIFY_NEVER, NOTIFY_FAILURE, NOTIFY_FAILURE},
+        {NOTIFY_SUCCESS, 0, NOTIFY_SUCCESS | NOTIFY_FAILURE}, {0, NOTIFY_DELAY, NOTIFY_DELAY | NOTIFY_FAILURE},
+        {NOTIFY_SUCCESS, NOTIFY_DELAY, NOTIFY_SUCCESS | NOTIFY_DELAY},
+    };
+
+    for (size_t i = 0; i < TEST_COUNT(table); i++) {
+        struct envelope e;
+
+        envelope_init(&e, &arena);
+        check(add(&e, "<a@b.example>", table[i].first, ""));
+        check(!add(&e, "<a@b.example>", table[i].second, ""));
+        if (!check_number(e.recipients->notify, table[i].both))
+            printf("#   row %zu\n", i);
+        arena_done(&arena);
+    }
+}
+
 /* RFC 5321 section 2.4: local parts are case-sensitive to all but their own host, domains to nobody. */
 static void the_same_mailbox_is_there_once(void)
 {
@@ -98,6 +121,7 @@ static void the_same_mailbox_is_there_once(void)
 static const struct test_case cases[] = {
     TEST_CASE(recipients_keep_their_order_and_facts),
     TEST_CASE(recipients_outlive_their_command),
+    TEST_CASE(wishes_for_reports_are_joined),
     TEST_CASE(the_same_mailbox_is_there_once),
 };
 
