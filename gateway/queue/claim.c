@@ -1,27 +1,38 @@
 #include "queue/claim.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "queue/schema.h"
 
+enum { ATTEMPTS_MOST = 1000000, DAY_MS = 86400000 };
+#define DOMAIN_MOST "255" /* DOMAIN_SIZE without its end */
+
 /* What an administrator wished for during an attempt decides over where its end leads. */
-#define AFTER_WISH(state) "wish = 0, owner = NULL, state = CASE wish WHEN 1 THEN 3 WHEN 2 THEN 7 WHEN 3 THEN 4 ELSE " state " END"
+#define AFTER_WISH(state) \
+    "wish = CASE wish WHEN 3 THEN 3 ELSE 0 END, owner = NULL, state = CASE wish WHEN 1 THEN 3 WHEN 2 THEN 7 WHEN 3 THEN 4 ELSE " state " END"
+#define UNLESS_BOUNCED(column, bounced, value) column " = CASE wish WHEN 3 THEN " bounced " ELSE " value " END"
+#define WORDS(code, enhanced, reason, from_peer) \
+    UNLESS_BOUNCED("code", QUEUE_BOUNCED_CODE, code) ", " UNLESS_BOUNCED("enhanced", "'" QUEUE_BOUNCED_ENHANCED "'", enhanced) ", " \
+    UNLESS_BOUNCED("reason", "'" QUEUE_BOUNCED_REASON "'", reason) ", " UNLESS_BOUNCED("from_peer", "0", from_peer)
+#define SAME_WORDS WORDS("code", "enhanced", "reason", "from_peer")
 #define CRASHED "the delivery process ended during the attempt"
-#define OUTCOME \
-    "tried = ?4, host = ?5, code = CASE wish WHEN 3 THEN " QUEUE_BOUNCED_CODE " ELSE ?6 END, " \
-    "enhanced = CASE wish WHEN 3 THEN '" QUEUE_BOUNCED_ENHANCED "' ELSE ?7 END, " \
-    "reason = CASE wish WHEN 3 THEN '" QUEUE_BOUNCED_REASON "' ELSE ?8 END, tls = ?9, from_peer = CASE wish WHEN 3 THEN 0 ELSE ?10 END"
+#define OUTCOME "tried = ?4, host = ?5, tls = ?9, " WORDS("?6", "?7", "?8", "?10")
 #define ONE " WHERE message = ?1 AND number = ?2"
 #define WITHOUT_RECIPIENTS "WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM recipient WHERE message = ?1)"
 
 static void prepare_finding(struct claims *c, struct db *db)
 {
+    c->due_first = db_prepare(db, "SELECT message, number FROM recipient INDEXED BY recipient_time WHERE state = 1 AND due <= ? ORDER BY due LIMIT ?");
+    c->next_due = db_prepare(db, "SELECT due FROM recipient INDEXED BY recipient_time WHERE state = 1 AND due > ? ORDER BY due LIMIT 1");
     c->next_domain = db_prepare(db, "SELECT domain, due FROM recipient INDEXED BY recipient_due WHERE state = 1 AND domain > ? "
                                     "ORDER BY domain, due LIMIT 1");
-    c->next_flow = db_prepare(db, "SELECT flow, due FROM recipient INDEXED BY recipient_flow WHERE state = 1 AND flow > ? ORDER BY flow, due LIMIT 1");
-    c->due = db_prepare(db, "SELECT message, number FROM recipient INDEXED BY recipient_due WHERE state = 1 AND domain = ? AND due <= ? "
-                            "ORDER BY due LIMIT ?");
-    c->due_of_flow = db_prepare(db, "SELECT message, number FROM recipient INDEXED BY recipient_flow WHERE state = 1 AND flow = ? AND due <= ? "
-                                    "ORDER BY due LIMIT ?");
+    c->next_flow = db_prepare(db, "SELECT flow FROM recipient INDEXED BY recipient_flow WHERE state = 1 AND flow > ? ORDER BY flow LIMIT 1");
+    c->next_of_flow = db_prepare(db, "SELECT domain, due FROM recipient INDEXED BY recipient_flow WHERE state = 1 AND flow = ?2 AND domain > ?1 "
+                                     "ORDER BY domain, due LIMIT 1");
+    c->due = db_prepare(db, "SELECT message, number FROM recipient INDEXED BY recipient_due WHERE state = 1 AND domain = ?3 AND due <= ?1 "
+                            "ORDER BY due LIMIT ?2");
+    c->due_of_flow = db_prepare(db, "SELECT message, number FROM recipient INDEXED BY recipient_flow WHERE state = 1 AND flow = ?4 AND domain = ?3 AND "
+                                    "due <= ?1 ORDER BY due LIMIT ?2");
     c->message = db_prepare(db, "SELECT session, arrived, sender, sender_host, user, client, helo, body, smtputf8, ret, envid, size, kind "
                                 "FROM message WHERE id = ?");
     c->content = db_prepare(db, "SELECT content FROM message WHERE id = ?");
@@ -37,11 +48,12 @@ static void prepare_settling(struct claims *c, struct db *db)
                                  WITHOUT_RECIPIENTS);
     c->forget = db_prepare(db, "DELETE FROM message " WITHOUT_RECIPIENTS);
     c->later = db_prepare(db, "UPDATE recipient SET " AFTER_WISH("1") ", crashes = 0, warn = max(warn, ?11), due = ?3, " OUTCOME ONE);
-    c->failed = db_prepare(db, "UPDATE recipient SET " AFTER_WISH("4") ", due = ?3, " OUTCOME ONE);
+    c->failed = db_prepare(db, "UPDATE recipient SET " AFTER_WISH("4") ", due = ?3, tried = ?4, host = ?5, code = ?6, enhanced = ?7, reason = ?8, tls = ?9, "
+                               "from_peer = ?10" ONE);
     c->relayed = db_prepare(db, "UPDATE recipient SET wish = 0, owner = NULL, state = 6, due = ?3, tried = ?4, host = ?5, code = ?6, enhanced = ?7, "
                                 "reason = ?8, tls = ?9, from_peer = ?10" ONE);
-    c->give_back = db_prepare(db, "UPDATE recipient SET " AFTER_WISH("1") ", attempts = attempts - 1" ONE);
-    c->give_back_all = db_prepare(db, "UPDATE recipient SET " AFTER_WISH("1") " WHERE state = 2 AND owner = ?");
+    c->give_back = db_prepare(db, "UPDATE recipient SET " AFTER_WISH("1") ", attempts = attempts - 1, " SAME_WORDS ONE);
+    c->give_back_all = db_prepare(db, "UPDATE recipient SET " AFTER_WISH("1") ", " SAME_WORDS " WHERE state = 2 AND owner = ?");
     c->postpone = db_prepare(db, "UPDATE recipient SET due = ?3, code = ?4, enhanced = ?5, reason = ?6, from_peer = ?7" ONE " AND state = 1");
     c->attempt = db_prepare(db, "INSERT INTO history (at, message, recipient, event, attempt, took, host, tls, code, enhanced, reason, taken) "
                                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
@@ -50,16 +62,17 @@ static void prepare_settling(struct claims *c, struct db *db)
 static void prepare_mending(struct claims *c, struct db *db)
 {
     c->hold = db_prepare(db, "UPDATE recipient SET state = 3, owner = NULL, wish = 0, reason = ?2 WHERE message = ?1 AND state IN (1, 2)");
-    c->hold_domain = db_prepare(db, "UPDATE recipient SET state = 3, reason = ?2 WHERE state = 1 AND domain = ?1");
-    c->hold_no_domain = db_prepare(db, "UPDATE recipient SET state = 3, reason = ?1 WHERE state = 1 AND domain IS NULL");
+    c->hold_damaged = db_prepare(db, "UPDATE recipient SET state = 3, reason = 'what it is sorted by cannot be read from the queue' WHERE +state = 1 AND (typeof(domain) <> 'text' OR "
+                                     "length(CAST(domain AS BLOB)) NOT BETWEEN 1 AND " DOMAIN_MOST " OR instr(domain, char(0)) > 0 OR "
+                                     "typeof(flow) <> 'integer' OR flow < 0 OR typeof(due) <> 'integer')");
+    c->ahead = db_prepare(db, "SELECT 1 FROM recipient WHERE +state = 1 AND due > ? LIMIT 1");
     c->bring_forward = db_prepare(db, "UPDATE recipient SET due = ?1 WHERE state = 1 AND due > ?2");
     c->owners = db_prepare(db, "SELECT DISTINCT owner FROM recipient WHERE state = 2");
     c->crashes = db_prepare(db, "INSERT INTO history (at, message, recipient, event, attempt, reason) SELECT ?2, message, address, 'crashed', attempts, "
                                 "'" CRASHED "' FROM recipient WHERE state = 2 AND owner = ?1");
-    c->recover = db_prepare(db, "UPDATE recipient SET state = CASE WHEN crashes + 1 >= ?4 THEN 3 ELSE CASE wish WHEN 1 THEN 3 WHEN 2 THEN 7 WHEN 3 THEN 4 "
-                                "ELSE 1 END END, wish = 0, owner = NULL, crashes = crashes + 1, "
-                                "due = CASE WHEN crashes = 0 THEN ?2 ELSE ?2 + ?3 END, tried = ?2, code = 451, enhanced = '4.3.0', from_peer = 0, "
-                                "reason = '" CRASHED "' WHERE state = 2 AND owner = ?1");
+    c->recover = db_prepare(db, "UPDATE recipient SET " AFTER_WISH("iif(crashes + 1 >= ?4, 3, 1)") ", crashes = crashes + 1, "
+                                "due = CASE WHEN crashes = 0 THEN ?2 ELSE ?2 + ?3 END, tried = ?2, " WORDS("451", "'4.3.0'", "'" CRASHED "'", "0")
+                                " WHERE state = 2 AND owner = ?1");
 }
 
 bool claims_init(struct claims *c, struct queue *q, bool history)
@@ -71,67 +84,100 @@ bool claims_init(struct claims *c, struct queue *q, bool history)
     return db_prepared_all(q->db);
 }
 
-static const char no_domain[] = "the domain cannot be read from the queue";
-
-/* What the program wrote is none of these: a damaged row must not keep those behind it from their turn. */
-static bool hold_domain(struct claims *c, struct str domain)
+bool claims_hold_damaged(struct claims *c)
 {
-    db_bind_str(c->hold_domain, 1, domain);
-    db_bind_str(c->hold_domain, 2, STR(no_domain));
-    return db_execute(c->hold_domain);
+    return db_execute(c->hold_damaged);
+}
+
+/* The domain and the time of Q's row.  What does not fit is damage, and not found again once that is held. */
+static int take_domain(struct claims *c, struct db_query *q, char *domain, int64_t *due)
+{
+    bool found = db_step(q), fits = !found || str_copy(db_str(q, 0), domain, DOMAIN_SIZE);
+
+    if (found)
+        *due = db_int(q, 1);
+    if (!db_finish(q) || (!fits && !claims_hold_damaged(c)))
+        return -1;
+    return fits ? found : 2;
 }
 
 int claims_next_domain(struct claims *c, struct str after, char *domain, int64_t *due)
 {
-    bool found, fits, ok;
+    int found = 2;
 
-    do {
+    for (int tries = 0; found == 2 && tries < 2; tries++) {
         db_bind_str(c->next_domain, 1, after);
-        found = db_step(c->next_domain);
-        fits = !found || str_copy(db_str(c->next_domain, 0), domain, DOMAIN_SIZE);
-        if (found)
-            *due = db_int(c->next_domain, 1);
-        ok = fits || hold_domain(c, db_str(c->next_domain, 0));
-        ok = db_finish(c->next_domain) && ok;
-    } while (ok && !fits);
-    return ok ? found : -1;
+        found = take_domain(c, c->next_domain, domain, due);
+    }
+    return found == 2 ? -1 : found;
 }
 
-int claims_next_flow(struct claims *c, int64_t after, int64_t *flow, int64_t *due)
+int claims_next_of_flow(struct claims *c, int64_t flow, struct str after, char *domain, int64_t *due)
+{
+    int found = 2;
+
+    for (int tries = 0; found == 2 && tries < 2; tries++) {
+        db_bind_str(c->next_of_flow, 1, after);
+        db_bind_int(c->next_of_flow, 2, flow);
+        found = take_domain(c, c->next_of_flow, domain, due);
+    }
+    return found == 2 ? -1 : found;
+}
+
+int claims_next_flow(struct claims *c, int64_t after, int64_t *flow)
 {
     int found = 0;
 
     db_bind_int(c->next_flow, 1, after);
     if (db_step(c->next_flow)) {
         *flow = db_int(c->next_flow, 0);
-        *due = db_int(c->next_flow, 1);
         found = 1;
     }
     return db_finish(c->next_flow) ? found : -1;
 }
 
-/* The first parameter of Q is bound. */
 static int list_due(struct db_query *q, int64_t now, struct due *to, int most)
 {
     int count = 0;
 
-    db_bind_int(q, 2, now);
-    db_bind_int(q, 3, most);
+    db_bind_int(q, 1, now);
+    db_bind_int(q, 2, most);
     while (count < most && db_step(q))
         to[count++] = (struct due){db_int(q, 0), db_int(q, 1)};
     return db_finish(q) ? count : -1;
 }
 
-int claims_due(struct claims *c, const char *domain, int64_t now, struct due *to, int most)
+int claims_due(struct claims *c, const char *domain, int64_t flow, int64_t now, struct due *to, int most)
 {
-    db_bind_str(c->due, 1, str_of(domain));
-    return list_due(c->due, now, to, most);
+    struct db_query *q = flow < 0 ? c->due : c->due_of_flow;
+
+    db_bind_str(q, 3, str_of(domain));
+    if (flow >= 0)
+        db_bind_int(q, 4, flow);
+    return list_due(q, now, to, most);
 }
 
-int claims_due_of_flow(struct claims *c, int64_t flow, int64_t now, struct due *to, int most)
+int claims_due_first(struct claims *c, int64_t now, struct due *to, int most)
 {
-    db_bind_int(c->due_of_flow, 1, flow);
-    return list_due(c->due_of_flow, now, to, most);
+    return list_due(c->due_first, now, to, most);
+}
+
+int claims_next_due(struct claims *c, int64_t now, int64_t *due)
+{
+    int found = 0;
+
+    db_bind_int(c->next_due, 1, now);
+    if (db_step(c->next_due)) {
+        *due = db_int(c->next_due, 0);
+        found = 1;
+    }
+    return db_finish(c->next_due) ? found : -1;
+}
+
+/* What a damaged row says stays within reason. */
+static int64_t within(int64_t value, int64_t least, int64_t most)
+{
+    return value < least ? least : value > most ? most : value;
 }
 
 static int load_message(struct claims *c, int64_t id, struct claimed *m)
@@ -144,7 +190,7 @@ static int load_message(struct claims *c, int64_t id, struct claimed *m)
     if (db_step(q)) {
         e->id = id;
         e->session = arena_str(&m->arena, db_str(q, 0));
-        e->arrived = db_int(q, 1);
+        e->arrived = within(db_int(q, 1), 0, clock_wall() + DAY_MS);
         e->sender = arena_str(&m->arena, db_str(q, 2));
         e->sender_host = arena_str(&m->arena, db_str(q, 3));
         e->user = arena_str(&m->arena, db_str(q, 4));
@@ -157,7 +203,7 @@ static int load_message(struct claims *c, int64_t id, struct claimed *m)
         e->ret = db_int(q, 9) == RET_FULL ? RET_FULL : db_int(q, 9) == RET_HDRS ? RET_HDRS : RET_NONE;
         e->envid = arena_str(&m->arena, db_str(q, 10));
         m->size = db_int(q, 11);
-        e->kind = (enum message_kind)db_int(q, 12);
+        e->kind = (enum message_kind)within(db_int(q, 12), MESSAGE_MAIL, MESSAGE_LAST_REPORT);
         m->has_content = m->size <= CLAIM_CONTENT_MAX;
         found = 1;
     }
@@ -168,7 +214,7 @@ static int load_recipients(struct claims *c, int64_t now, struct claimed *m)
 {
     struct db_query *q = c->recipients;
     struct delivery **end = &m->deliveries;
-    struct str damaged = {0};
+    bool damaged = false;
     char domain[DOMAIN_SIZE];
 
     db_bind_int(q, 1, m->envelope.id);
@@ -176,8 +222,8 @@ static int load_recipients(struct claims *c, int64_t now, struct claimed *m)
     while (db_step(q)) {
         struct delivery *d = arena_new(&m->arena, sizeof *d);
 
-        if (!str_copy(db_str(q, 2), domain, sizeof domain)) {
-            damaged = arena_str(&m->arena, db_str(q, 2));
+        if (db_str(q, 2).length == 0 || !str_copy(db_str(q, 2), domain, sizeof domain)) {
+            damaged = true;
             continue;
         }
         d->message = m->envelope.id;
@@ -188,7 +234,7 @@ static int load_recipients(struct claims *c, int64_t now, struct claimed *m)
         d->recipient.orcpt = arena_str(&m->arena, db_str(q, 4));
         d->due = db_int(q, 5);
         d->flushed = db_int(q, 6);
-        d->attempts = db_int(q, 7) + 1; /* with the one that claims_mark counts */
+        d->attempts = within(db_int(q, 7), 0, ATTEMPTS_MOST) + 1; /* with the one that claims_mark counts */
         d->warned = db_int(q, 8) != 0;
         d->recipient.route = db_int(q, 9);
         d->recipient.taken = arena_str(&m->arena, db_str(q, 10));
@@ -196,7 +242,7 @@ static int load_recipients(struct claims *c, int64_t now, struct claimed *m)
         *end = d;
         end = &d->next;
     }
-    return db_finish(q) && (damaged.length == 0 || hold_domain(c, damaged)) ? m->deliveries != NULL : -1;
+    return db_finish(q) && (!damaged || claims_hold_damaged(c)) ? m->deliveries != NULL : -1;
 }
 
 int claims_load(struct claims *c, int64_t message, int64_t now, struct claimed **loaded)
@@ -242,6 +288,15 @@ bool claims_give_back_all(struct claims *c, int64_t owner)
     return db_execute(c->give_back_all);
 }
 
+int claims_are_ahead(struct claims *c, int64_t latest)
+{
+    bool found;
+
+    db_bind_int(c->ahead, 1, latest);
+    found = db_step(c->ahead);
+    return db_finish(c->ahead) ? found : -1;
+}
+
 bool claims_bring_forward(struct claims *c, int64_t now, int64_t latest)
 {
     db_bind_int(c->bring_forward, 1, now);
@@ -277,7 +332,9 @@ struct words {
 
 static void find_words(const struct status *s, struct words *w)
 {
-    status_enhanced(s, w->enhanced);
+    w->enhanced[0] = '\0';
+    if (!s->coined)
+        status_enhanced(s, w->enhanced);
     status_quote(s, w->reason);
 }
 
@@ -397,9 +454,6 @@ bool claims_recover(struct claims *c, const struct owner *self, int64_t now, int
     int count = list_owners(c, owners);
 
     *recovered = 0;
-    db_bind_str(c->hold_no_domain, 1, STR(no_domain));
-    if (!db_execute(c->hold_no_domain) || !hold_domain(c, STR("")))
-        return false;
     for (int i = 0; i < count; i++) {
         if (owner_is_alive(self, owners[i]))
             continue;

@@ -16,10 +16,10 @@ enum { CLAIM_CRASHES_MAX = 3, CLAIM_CONTENT_MAX = 64 << 10, CLAIM_HOST_SIZE = 32
 struct claims {
     struct queue *queue;
     bool history; /* attempts are kept */
-    struct db_query *next_domain, *next_flow, *due, *due_of_flow, *message, *recipients, *mark;
+    struct db_query *next_domain, *next_flow, *next_of_flow, *due, *due_of_flow, *due_first, *next_due, *message, *recipients, *mark;
     struct db_query *delivered, *remember, *forget, *later, *failed, *relayed, *give_back, *postpone, *attempt, *crashes;
     struct db_query *owners, *recover;
-    struct db_query *content, *hold, *hold_domain, *hold_no_domain, *give_back_all, *bring_forward;
+    struct db_query *content, *hold, *hold_damaged, *give_back_all, *ahead, *bring_forward;
 };
 
 enum outcome { OUTCOME_OPEN, OUTCOME_DELIVERED, OUTCOME_LATER, OUTCOME_FAILED };
@@ -64,14 +64,22 @@ struct due {
 /* HISTORY: attempts and what became of messages are kept in the tables `history` and `past`. */
 bool claims_init(struct claims *c, struct queue *q, bool history);
 
-/* The first domain after AFTER ("" to begin) that has scheduled recipients, and when its first is due: 1 found, 0 none, -1 failed.  A row
- * whose domain cannot be one is held on the way. */
+/* What is due at NOW, longest first, at most MOST; their number, or -1. */
+int claims_due_first(struct claims *c, int64_t now, struct due *to, int most);
+/* When the first that is not due at NOW will be: 1, 0 where there is none, or -1. */
+int claims_next_due(struct claims *c, int64_t now, int64_t *due);
+
+/* The first domain after AFTER ("" to begin) that has scheduled recipients, and when its first is due: 1 found, 0 none, -1 failed. */
 int claims_next_domain(struct claims *c, struct str after, char *domain, int64_t *due);
-/* The same for flows: the first number after AFTER. */
-int claims_next_flow(struct claims *c, int64_t after, int64_t *flow, int64_t *due);
-/* Up to MOST recipients of DOMAIN that are due; their number, or -1. */
-int claims_due(struct claims *c, const char *domain, int64_t now, struct due *to, int most);
-int claims_due_of_flow(struct claims *c, int64_t flow, int64_t now, struct due *to, int most);
+/* The first flow after AFTER (-1 to begin) that has scheduled recipients. */
+int claims_next_flow(struct claims *c, int64_t after, int64_t *flow);
+/* As claims_next_domain, of one flow. */
+int claims_next_of_flow(struct claims *c, int64_t flow, struct str after, char *domain, int64_t *due);
+/* Up to MOST recipients of DOMAIN that are due; their number, or -1.  FLOW -1: of all flows. */
+int claims_due(struct claims *c, const char *domain, int64_t flow, int64_t now, struct due *to, int most);
+/* Holds scheduled recipients whose columns are not of the kind that the program writes: nobody would find them, or all the time.  It looks
+ * at all there is. */
+bool claims_hold_damaged(struct claims *c);
 /* Loads a message, without its content, and its due recipients.  1, 0 when it is gone, or -1.  claimed_free frees it. */
 int claims_load(struct claims *c, int64_t message, int64_t now, struct claimed **loaded);
 void claimed_free(struct claimed **c);
@@ -92,12 +100,14 @@ bool claims_give_back(struct claims *c, const struct delivery *d);
 bool claims_postpone(struct claims *c, const struct delivery *d, int64_t due, const struct status *why);
 
 /* What dead deliverers had in hand has spent an attempt: due at once after the first crash, after RETRY_MS after the second, held after the
- * third.  *RECOVERED counts them.  Rows without a domain are held, for nobody would ever ask for them. */
+ * third.  *RECOVERED counts them. */
 bool claims_recover(struct claims *c, const struct owner *self, int64_t now, int64_t retry_ms, int64_t *recovered);
 /* What OWNER still has in hand goes back, due as it was. */
 bool claims_give_back_all(struct claims *c, int64_t owner);
 /* Keeps a message that cannot be read out of everybody's way, for an administrator to look at. */
 bool claims_hold(struct claims *c, int64_t message, const char *why);
+/* Is anything due later than LATEST?  1, 0, or -1.  It looks at all there is: not for a transaction, where others would wait for it. */
+int claims_are_ahead(struct claims *c, int64_t latest);
 /* What is due later than LATEST was put there by a clock that was wrong: it is due NOW. */
 bool claims_bring_forward(struct claims *c, int64_t now, int64_t latest);
 

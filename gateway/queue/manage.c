@@ -40,7 +40,7 @@ static const struct verb {
                      .mark = "UPDATE recipient SET wish = 1" PICKED " AND state = 2"},
     [MANAGE_RELEASE] = {.event = "released",
                         .states = STATE(HELD) | STATE(FAILED),
-                        .change = "UPDATE recipient SET state = 1, due = ?1, flushed = ?1, crashes = 0" PICKED
+                        .change = "UPDATE recipient SET state = 1, wish = 0, due = ?1, flushed = ?1, crashes = 0" PICKED
                                   " AND state IN (3, 4)" PARAMETERS,
                         .marked = STATE(IN_PROGRESS),
                         .mark = "UPDATE recipient SET wish = 0" PICKED " AND state = 2 AND wish <> 0"},
@@ -55,7 +55,7 @@ static const struct verb {
                        .states = STATE(SCHEDULED) | STATE(HELD) | STATE(FAILED),
                        .change = "UPDATE recipient SET " UNLESS_FAILED("host", "NULL") UNLESS_FAILED("tls", "NULL") UNLESS_FAILED("from_peer", "0")
                            UNLESS_FAILED("code", QUEUE_BOUNCED_CODE) UNLESS_FAILED("enhanced", "'" QUEUE_BOUNCED_ENHANCED "'")
-                               UNLESS_FAILED("reason", "'" QUEUE_BOUNCED_REASON "'") "state = 4, due = ?1" PICKED " AND state IN (1, 3, 4)" PARAMETERS,
+                               UNLESS_FAILED("reason", "'" QUEUE_BOUNCED_REASON "'") "state = 4, wish = 3, due = ?1" PICKED " AND state IN (1, 3, 4)" PARAMETERS,
                        .marked = STATE(IN_PROGRESS),
                        .mark = "UPDATE recipient SET wish = 3" PICKED " AND state = 2",
                        .ends = true},

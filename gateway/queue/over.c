@@ -4,8 +4,10 @@
 #include "message/id.h"
 #include "queue/schema.h"
 
-/* The condition of the index, to the letter, and of those the ones that FAILURES leaves: ?2 is the first state that is over. */
-#define OVER "(state >= 4 OR warn = 1) AND (state >= ?2 OR state < 4 AND warn = 1)"
+/* The condition of the index, to the letter, and of those the ones that FAILURES leaves: ?2 is the first state that is over.  What an
+ * administrator bounced is over in any case. */
+#define ENDED "(state >= ?2 OR state = 4 AND wish = 3)"
+#define OVER "(state >= 4 OR warn = 1) AND (" ENDED " OR state < 4 AND warn = 1)"
 #define WITHOUT_RECIPIENTS "WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM recipient WHERE message = ?1)"
 
 static void prepare_finding(struct over *o, struct db *db)
@@ -26,9 +28,11 @@ static void prepare_closing(struct over *o, struct db *db)
     o->last_event = db_prepare(db, "INSERT INTO history (at, message, recipient, event, host, tls, code, enhanced, reason, taken) "
                                    "SELECT ?3, message, address, CASE state WHEN 4 THEN iif(reason = '" QUEUE_BOUNCED_REASON "', 'bounced', 'failed') "
                                    "WHEN 7 THEN 'discarded' ELSE 'delivered' END, host, tls, code, enhanced, reason, taken FROM recipient "
-                                   "WHERE message = ?1 AND state >= ?2 AND address NOT IN (SELECT recipient FROM history WHERE message = ?1 AND "
-                                   "event IN ('delivered', 'failed', 'bounced', 'discarded') AND recipient IS NOT NULL)");
-    o->remove = db_prepare(db, "DELETE FROM recipient WHERE message = ?1 AND state >= ?2");
+                                   "WHERE message = ?1 AND " ENDED " AND NOT EXISTS (SELECT 1 FROM history h WHERE h.message = ?1 AND "
+                                   "h.recipient = address AND CASE WHEN state = 7 THEN h.event = 'discarded' "
+                                   "WHEN state = 4 AND reason = '" QUEUE_BOUNCED_REASON "' THEN h.event = 'bounced' "
+                                   "ELSE h.event IN ('delivered', 'failed', 'bounced', 'discarded') END)");
+    o->remove = db_prepare(db, "DELETE FROM recipient WHERE message = ?1 AND " ENDED);
     o->told = db_prepare(db, "UPDATE recipient SET warn = 2 WHERE message = ?1 AND state < 4 AND warn = 1");
     o->remember = db_prepare(db, "INSERT OR IGNORE INTO past SELECT id, session, arrived, sender, user, client, helo, via, kind, envid, size FROM message "
                                  WITHOUT_RECIPIENTS);

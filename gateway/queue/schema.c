@@ -27,9 +27,9 @@ static const char message_table[] =
     "  content BLOB NOT NULL\n"
     ");\n";
 
-/* Recipients are stored next to each other by message, so they need no index for that; the indexes hold what is scheduled, by destination
- * and by flow, each with its time, which is how the scheduler asks; what is in progress, by owner; and what is over but not yet reported.
- * `state` stands in the first two because SQLite reads it whatever the index's condition says.  Times are milliseconds since 1970. */
+/* Recipients are stored next to each other by message, so they need no index for that; the indexes hold what is scheduled, by destination,
+ * by flow and by time, which is how the scheduler asks; what is in progress, by owner; and what is over but not yet reported.  `state` stands
+ * in the first three because SQLite reads it whatever the index's condition says.  Times are milliseconds since 1970. */
 static const char recipient_table[] =
     "CREATE TABLE recipient (\n"
     "  message INTEGER NOT NULL,        -- message.id\n"
@@ -43,7 +43,7 @@ static const char recipient_table[] =
     "  route INTEGER,                   -- the route that an administrator chose for it\n"
     "  sender TEXT,                     -- another sender than the message's, made by SRS\n"
     "  state INTEGER NOT NULL,          -- 1 scheduled, 2 in progress, 3 held, 4 failed, 5 delivered, 6 relayed, 7 discarded; 4 to 7 until reported\n"
-    "  wish INTEGER NOT NULL,           -- what an administrator wants when the attempt is over: 1 hold, 2 discard, 3 bounce; 0 nothing\n"
+    "  wish INTEGER NOT NULL,           -- what an administrator wants when the attempt is over: 1 hold, 2 discard, 3 bounce; 0 nothing.  3 stays\n"
     "  warn INTEGER NOT NULL,           -- of a delay: 0 nothing was said, 1 a report is due, 2 the sender was told\n"
     "  due INTEGER NOT NULL,            -- when the next attempt may start\n"
     "  flushed INTEGER,                 -- when an administrator last asked for an attempt\n"
@@ -60,7 +60,8 @@ static const char recipient_table[] =
     "  PRIMARY KEY (message, number)\n"
     ") WITHOUT ROWID;\n"
     "CREATE INDEX recipient_due ON recipient (domain, due, state) WHERE state = 1;\n"
-    "CREATE INDEX recipient_flow ON recipient (flow, due, state) WHERE state = 1;\n"
+    "CREATE INDEX recipient_flow ON recipient (flow, domain, due, state) WHERE state = 1;\n"
+    "CREATE INDEX recipient_time ON recipient (due, state) WHERE state = 1;\n"
     "CREATE INDEX recipient_owner ON recipient (owner) WHERE state = 2;\n"
     "CREATE INDEX recipient_over ON recipient (message) WHERE state >= 4 OR warn = 1;\n";
 

@@ -101,11 +101,11 @@ static void domains_are_found_in_turn(void)
         check(due > now - 60000 && due <= now);
     }
     check_number(claims_next_domain(&c, str_of(domain), domain, &due), 0);
-    check_number(claims_due(&c, "b.example", now, dues, 10), 2);
-    check_number(claims_due(&c, "b.example", now, dues, 1), 1);
-    check_number(claims_due(&c, "b.example", now - 3600000, dues, 10), 0);
-    check_number(claims_due(&c, "example", now, dues, 10), 0);
-    check_number(claims_due(&c, "%", now, dues, 10), 0);
+    check_number(claims_due(&c, "b.example", -1, now, dues, 10), 2);
+    check_number(claims_due(&c, "b.example", -1, now, dues, 1), 1);
+    check_number(claims_due(&c, "b.example", -1, now - 3600000, dues, 10), 0);
+    check_number(claims_due(&c, "example", -1, now, dues, 10), 0);
+    check_number(claims_due(&c, "%", -1, now, dues, 10), 0);
     teardown();
 }
 
@@ -198,7 +198,7 @@ static void what_is_in_progress_is_not_due(void)
     setup();
     id = put(recipients, 2, 10);
     mark(id, self.number);
-    check_number(claims_due(&c, "a.example", clock_wall(), dues, 10), 1);
+    check_number(claims_due(&c, "a.example", -1, clock_wall(), dues, 10), 1);
     check_number(dues[0].number, 2);
     m = load(id);
     check(m != NULL && m->deliveries->recipient.number == 2 && m->deliveries->next == NULL);
@@ -379,9 +379,26 @@ static void held_and_failed_are_not_claimed(void)
         snprintf(sql, sizeof sql, "UPDATE recipient SET state = %d WHERE state = 1", state);
         check(db_run(q.db, sql));
         check_number(claims_next_domain(&c, STR(""), domain, &due), 0);
-        check_number(claims_due(&c, "a.example", clock_wall(), dues, 4), 0);
+        check_number(claims_due(&c, "a.example", -1, clock_wall(), dues, 4), 0);
         check_number(claims_load(&c, id, clock_wall(), &m), 0);
     }
+    teardown();
+}
+
+static void what_is_due_too_far_ahead_is_found_and_brought_forward(void)
+{
+    const int64_t now = clock_wall();
+
+    setup();
+    put_one("one@example.com");
+    put_one("two@example.com");
+    check_number(claims_are_ahead(&c, now + 60000), 0);
+    check(db_run(q.db, "UPDATE recipient SET due = due + 90000000 WHERE message = (SELECT max(message) FROM recipient)"));
+    check_number(claims_are_ahead(&c, now + 60000), 1);
+    check(claims_bring_forward(&c, now, now + 60000));
+    check_number(claims_are_ahead(&c, now + 60000), 0);
+    check(db_run(q.db, "UPDATE recipient SET due = due + 90000000, state = 3"));
+    check_number(claims_are_ahead(&c, now + 60000), 0); /* nobody waits for that time */
     teardown();
 }
 
@@ -396,6 +413,7 @@ static const struct test_case cases[] = {
     TEST_CASE(three_crashes_hold_a_recipient),
     TEST_CASE(what_the_living_hold_is_theirs),
     TEST_CASE(held_and_failed_are_not_claimed),
+    TEST_CASE(what_is_due_too_far_ahead_is_found_and_brought_forward),
 };
 
 int main(int argc, char **argv)

@@ -233,7 +233,7 @@ static void what_each_verb_does(void)
         {MANAGE_HOLD, 1, 1, "3,2,3,4,5", "0,1,0,0,0", "0,0,0,0,0", "r1@a.example", "held"},
         {MANAGE_RELEASE, 2, 0, "1,2,1,1,5", "0,0,0,0,0", "0,0,1,1,0", "r3@a.example,r4@a.example", "released"},
         {MANAGE_DISCARD, 3, 1, "2,5", "2,0", "0,0", "r1@a.example,r3@a.example,r4@a.example", "discarded"},
-        {MANAGE_BOUNCE, 3, 1, "4,2,4,4,5", "0,3,0,0,0", "1,0,1,1,0", "r1@a.example,r3@a.example,r4@a.example", "bounced"},
+        {MANAGE_BOUNCE, 3, 1, "4,2,4,4,5", "3,3,3,3,0", "1,0,1,1,0", "r1@a.example,r3@a.example,r4@a.example", "bounced"},
         {MANAGE_REROUTE, 3, 1, "1,2,3,4,5", "0,0,0,0,0", "1,0,0,0,0", "r1@a.example,r3@a.example,r4@a.example", "rerouted"},
         {MANAGE_PURGE, 1, 0, "1,2,3,5", "0,0,0,0", "0,0,0,0", "r4@a.example", "discarded"},
     };

@@ -134,6 +134,7 @@ static void much_that_is_free_is_given_back_in_small_steps(void)
     check(give_back_all() > 1);
     check(number_of("PRAGMA page_count") < pages / 2);
     check(number_of("PRAGMA freelist_count") > 0); /* not to the last page: they will be wanted again */
+    check(number_of("SELECT freelist_count * 100 / page_count FROM pragma_freelist_count, pragma_page_count") < 15); /* nor only just below the bound */
     check_number(number_of("SELECT count(*) FROM message"), LETTERS / 10);
     check_number(number_of("SELECT sum(length(content)) FROM message"), LETTERS / 10 * LETTER_SIZE);
     check_number(number_of("SELECT count(DISTINCT content) FROM message"), 1);
