@@ -30,6 +30,7 @@ static bool parse(struct bounce *b, struct str address)
     return path_parse_address(&b->to, address, &b->message->arena) == PATH_OK;
 }
 
+/* Only reports of ours go to the postmaster: two hosts whose postmasters are the other's would report to each other for ever. */
 static void find_addressee(struct bounce *b)
 {
     const struct envelope *e = &b->message->envelope;
@@ -39,8 +40,10 @@ static void find_addressee(struct bounce *b)
         b->nobody = "it is a report to the postmaster";
     else if (!b->last)
         b->nobody = parse(b, e->sender) ? NULL : "the sender is no address";
+    else if (e->kind != MESSAGE_REPORT)
+        b->nobody = "it has no sender";
     else if (b->conf->bounce_postmaster[0] == '\0')
-        b->nobody = "it has no sender, and TMAIL_BOUNCE_POSTMASTER is not set";
+        b->nobody = "it is a report, and TMAIL_BOUNCE_POSTMASTER is not set";
     else
         b->nobody = parse(b, str_of(b->conf->bounce_postmaster)) ? NULL : "TMAIL_BOUNCE_POSTMASTER is no address";
 }
@@ -107,7 +110,8 @@ static void decide(struct bounce *b, const struct over_recipient *r)
     enum dsn_action action;
 
     b->result->removed += r->state >= RECIPIENT_FAILED;
-    if (r->state == RECIPIENT_DISCARDED || !b->over->failures)
+    /* Where nothing is reported, what failed is here because an administrator wants it to be. */
+    if (r->state == RECIPIENT_DISCARDED || (!b->over->failures && r->state != RECIPIENT_FAILED))
         return;
     action = action_of(r);
     if (!is_wanted(b, r, action)) {

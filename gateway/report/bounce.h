@@ -4,8 +4,8 @@
  * bounce_settle looks at those recipients of a message that are over (queue/over.h): it decides by NOTIFY (RFC 3461 section 4.1, 5.2) who is
  * to be told of what, puts one report for all of them into the queue, notes it in the history, and removes the recipients, or marks those
  * that are only late.  All of it belongs to the caller's transaction: a recipient is reported once, or is still there to be reported.
- * Mail from the null sender is never answered: TMAIL_BOUNCE_POSTMASTER hears of it, or the log alone; what cannot be delivered to the
- * postmaster is dropped with a line in the log.
+ * Mail from the null sender is never answered: the log alone tells of it.  TMAIL_BOUNCE_POSTMASTER hears of our own reports that cannot be
+ * delivered; what cannot be delivered to the postmaster is dropped with a line in the log, too.
  */
 #ifndef REPORT_BOUNCE_H
 #define REPORT_BOUNCE_H
