@@ -141,7 +141,7 @@ static struct str sender_for(const struct attempt_context *context, const struct
     size_t candidate = candidate_of(c, &job->plan);
     struct str sender;
 
-    if (candidate == job->plan.count || !job->plan.hops[candidate].verp)
+    if (candidate == job->plan.count || !job->plan.hops[candidate].verp || (own.length == 0 && e->sender.length == 0))
         return own;
     if (verp_rewrite(own.length > 0 ? own : e->sender, r->address, str_of(context->conf->verp_delimiters), arena, &sender))
         return sender;
@@ -266,7 +266,7 @@ void attempt_run(const struct attempt_context *context, struct connection *conne
         if (!connection_open(connection, context, &job->plan, first, count, &tried, flushed_at(job), &status)) {
             if (first == 0) {
                 settle_all(job, &status, connection);
-                job->hop_failed = status_is_temporary(&status) && !tried.ours;
+                job->hop_failed = status_is_temporary(&status) && tried.theirs && !tried.ours;
             }
             return;
         }

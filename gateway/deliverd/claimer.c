@@ -5,6 +5,8 @@
 #include "base/memory.h"
 #include "message/id.h"
 
+#include <string.h>
+
 enum { IN_HAND_MOST = 20000 /* recipients; one takes about 1 KB */ };
 
 void claimer_begin(struct claimer *c)
@@ -78,8 +80,11 @@ static enum claim_result defer(struct claimer *c, struct message *m, struct deli
 /* A recipient whose hop cannot be spoken to now is left alone, unless its time is over or its sender is to be told. */
 static enum claim_result put_off(struct claimer *c, struct message *m, struct delivery *d, int64_t due, const struct status *why)
 {
-    if (outcome_wants_word(c->rules->conf, &m->claimed->envelope, d))
+    const struct envelope *e = &m->claimed->envelope;
+
+    if (outcome_wants_word(c->rules->conf, e, d))
         return defer(c, m, d, why);
+    due = outcome_not_after_word(c->rules->conf, e, d, due);
     return claims_postpone(c->claims, d, due, why) ? CLAIM_DONE : CLAIM_FAILED;
 }
 
@@ -140,16 +145,37 @@ static bool may_join(struct claimer *c, const struct job *job, const struct deli
     return rates_take(c->rates, &way, clock_now(), wait);
 }
 
+/* A place with the first hop of the plan that is not down; those before it go behind the others.  Where all are down, *PLACE is of the one
+ * that is worth another try first. */
+static void reserve(struct claimer *c, struct route_plan *plan, int64_t flow, int64_t flushed, struct workers_place *place)
+{
+    struct workers_place other;
+
+    workers_reserve(c->workers, str_of(plan->hops[0].key), flow, flushed, c->in_hand >= IN_HAND_MOST, place);
+    for (size_t i = 1; i < plan->count && place->room == WORKERS_DOWN; i++) {
+        struct hop down = plan->hops[0];
+
+        memmove(plan->hops, plan->hops + 1, (plan->count - 1) * sizeof *plan->hops);
+        plan->hops[plan->count - 1] = down;
+        workers_reserve(c->workers, str_of(plan->hops[0].key), flow, flushed, c->in_hand >= IN_HAND_MOST, &other);
+        if (other.room != WORKERS_DOWN || other.until < place->until)
+            *place = other;
+    }
+}
+
 /* A job of its own for the recipient's way, if its next hop has a place for one; NULL in *JOB where the recipient was put off. */
 static enum claim_result open_job(struct claimer *c, struct message *m, struct progress *p, struct route_plan *plan, struct delivery *d,
                                   struct job **job)
 {
-    const struct rates_way way = way_of(plan, d);
-    struct str key = str_of(plan->hops[0].key);
     int64_t flow = envelope_flow(&m->claimed->envelope);
     struct workers_place place;
+    struct rates_way way;
+    struct str key;
 
-    switch (workers_reserve(c->workers, key, flow, d->flushed, c->in_hand >= IN_HAND_MOST, &place)) {
+    reserve(c, plan, flow, d->flushed, &place);
+    key = str_of(plan->hops[0].key);
+    way = way_of(plan, d);
+    switch (place.room) {
     case WORKERS_POOL_FULL:
         return CLAIM_BLOCKED;
     case WORKERS_ALL_FULL:
@@ -165,6 +191,7 @@ static enum claim_result open_job(struct claimer *c, struct message *m, struct p
         return wait_for_rate(c, m, d, p);
     }
     if (!claims_load_content(c->claims, m->claimed)) {
+        c->unread = true;
         workers_give_up(c->workers, key, flow);
         rates_give_back(c->rates, &way);
         return CLAIM_FAILED;
@@ -224,7 +251,7 @@ static enum claim_result claim_recipients(struct claimer *c, struct message *m)
     const struct recipient *last = NULL; /* whose plan this is */
     struct delivery *next;
 
-    for (struct delivery *d = m->claimed->deliveries; d != NULL && result <= CLAIM_BLOCKED; d = next) {
+    for (struct delivery *d = m->claimed->deliveries; d != NULL && result != CLAIM_FAILED; d = next) {
         next = d->next;
         if (last == NULL || !str_equal(d->recipient.domain, last->domain) || d->recipient.route != last->route) {
             last = &d->recipient;
@@ -260,10 +287,12 @@ void claimer_hold_unreadable(struct claimer *c)
 {
     struct queue *q = c->claims->queue;
 
-    while (c->unreadable_held < c->unreadable_count && queue_begin(q)) {
-        bool ok = claims_hold(c->claims, c->unreadable[c->unreadable_held++], "the message cannot be read from the queue");
+    bool ok = true;
 
-        if (!ok || !queue_commit(q)) {
+    while (ok && c->unreadable_held < c->unreadable_count && queue_begin(q)) {
+        ok = claims_hold(c->claims, c->unreadable[c->unreadable_held], "the message cannot be read from the queue") && queue_commit(q);
+        c->unreadable_held += ok;
+        if (!ok) {
             db_status(q->db); /* for the log */
             queue_rollback(q);
         }
@@ -279,10 +308,11 @@ enum claim_result claimer_take(struct claimer *c, int64_t message, int64_t now)
     if (is_unreadable(c, message))
         return CLAIM_DONE;
     m = memory_new(sizeof *m);
+    c->unread = false;
     found = claims_load(c->claims, message, now, &m->claimed);
     if (found > 0)
         result = claim_recipients(c, m);
-    if ((found < 0 || result == CLAIM_FAILED) && m->jobs == 0)
+    if (found < 0 || c->unread)
         result = note_unreadable(c, message);
     release_message(m);
     return result;

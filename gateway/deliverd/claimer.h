@@ -27,6 +27,7 @@ struct claimer {
     int made;                  /* how many */
     int64_t in_hand;           /* recipients in memory */
     bool over;                 /* a recipient was given up in this turn */
+    bool unread;               /* the content of the message at hand could not be read */
     int64_t unreadable[CLAIMER_UNREADABLE_MOST];
     int unreadable_count, unreadable_held;
 };

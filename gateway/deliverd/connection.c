@@ -115,10 +115,12 @@ static bool connect_and_greet(struct search *s, struct host *host)
     c->client = (struct client){0};
     if (!stream_connect(&stream, host->address, host->local, clock_now() + conf->deliverd_connect_timeout)) {
         s->status = status_make(451, "4.4.1", "Cannot connect to %s: %s", c->name, stream_fault_text(&stream));
-        if (is_their_fault(&stream))
+        if (is_their_fault(&stream)) {
             hosts_mark_dead(s->context->hosts, host, &s->status);
-        else
+            s->tried->theirs = true;
+        } else {
             s->tried->ours = true;
+        }
         return false;
     }
     client_init(&c->client, &stream, conf->deliverd_remote_timeout);
@@ -130,6 +132,7 @@ static bool connect_and_greet(struct search *s, struct host *host)
         s->status = log_in(s);
     if (status_is_ok(&s->status))
         return true;
+    s->tried->theirs = true;
     if (is_silent(&c->client))
         hosts_mark_dead(s->context->hosts, host, &s->status);
     s->hop_is_over = c->client.login_failed;
@@ -164,8 +167,10 @@ static bool open_address(struct search *s, const struct address *address, const 
     bool ok;
 
     name_host(s, address);
-    if (hosts_is_dead(s->context->hosts, &host, s->flushed, &s->status))
+    if (hosts_is_dead(s->context->hosts, &host, s->flushed, &s->status)) {
+        s->tried->theirs = true;
         return false;
+    }
     security_protect(&s->security, &s->host->protection);
     ok = connect_and_greet(s, &host);
     if (!ok && c->client.tls_failed && s->host->protection.may_fall_back) {

@@ -50,6 +50,7 @@ struct tried {
     int sessions;      /* with such hosts */
     int connects;      /* that were tried */
     bool ours;         /* a connection failed for want of something of ours */
+    bool theirs;       /* one failed at the other side, now or a moment ago */
     bool counted;      /* what the destination's policy was worth */
 };
 

@@ -57,18 +57,22 @@ static void give_up(struct delivery *d, int64_t lifetime)
     }
 }
 
+int64_t outcome_not_after_word(const struct conf *conf, const struct envelope *e, const struct delivery *d, int64_t due)
+{
+    if (wants_warning(conf, e, d) && !d->warn)
+        due = clock_earlier(due, e->arrived + conf->bounce_delay_after);
+    return clock_earlier(due, e->arrived + lifetime_of(conf, e));
+}
+
 /* While the process stops, what could not be finished is due at once, for the next process.  The last attempt is made when the lifetime is
  * over, and one when a delay is to be told of. */
 static int64_t next_due(const struct outcome_rules *rules, const struct envelope *e, const struct delivery *d)
 {
-    const struct conf *conf = rules->conf;
     int64_t now = clock_wall(), due = now + backoff_delay(&rules->backoff, d->attempts, d->greylisted);
 
     if (stop_seen())
         return now;
-    if (wants_warning(conf, e, d) && !d->warn)
-        due = clock_earlier(due, e->arrived + conf->bounce_delay_after);
-    return clock_earlier(due, e->arrived + lifetime_of(conf, e));
+    return outcome_not_after_word(rules->conf, e, d, due);
 }
 
 void outcome_decide(const struct outcome_rules *rules, const struct envelope *e, struct delivery *d)

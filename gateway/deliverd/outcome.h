@@ -28,5 +28,7 @@ void outcome_log(const struct envelope *e, const struct delivery *d);
 bool outcome_is_late(const struct conf *conf, const struct envelope *e, const struct delivery *d);
 /* Its sender is to be told something: that it is late, or that it has been in the queue for as long as it may. */
 bool outcome_wants_word(const struct conf *conf, const struct envelope *e, const struct delivery *d);
+/* DUE, or the time before it at which that will be so. */
+int64_t outcome_not_after_word(const struct conf *conf, const struct envelope *e, const struct delivery *d, int64_t due);
 
 #endif

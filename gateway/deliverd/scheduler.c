@@ -11,7 +11,8 @@
 #include <poll.h>
 
 enum {
-    LOOK_MS = 5000,          /* at the latest, look for what is due */
+    LOOK_MS = 5000,          /* at the latest, look for what is due, */
+    ROUNDS_LOOK_MS = 1000,   /* and between rounds */
     PACE_MS = 3,             /* between turns: what comes meanwhile rides together, and receivers get the disk */
     FAILURE_PAUSE_MS = 1000, /* after a transaction that failed */
     VISITS_A_TURN = 1000,
@@ -19,6 +20,7 @@ enum {
     CLAIMS_A_VISIT = 128,    /* to a destination */
     CLAIMS_A_FLOW = 16,
     BLOCKED_A_VISIT = 4,     /* messages whose hops had no place */
+    FEW = 128,
     CLAIMS_A_TURN = 1000,
     OTHERS_LOOK_MS = 1000,   /* while another deliverer lives */
     RECOVER_MS = 600000,     /* at the latest, look for what dead deliverers left */
@@ -41,6 +43,8 @@ struct scheduler {
     struct owner owner;
     struct wake wake;
     struct round destinations, senders;
+    bool rounds;              /* it takes rounds to serve what is due */
+    int64_t next_due;         /* clock_wall, where it does not */
     uint64_t turns;
     int64_t turn_at;          /* clock_now: the next turn, not before */
     int64_t recover_at;       /* clock_now */
@@ -88,10 +92,11 @@ static bool record(struct scheduler *s, const struct job *job, struct delivery *
 {
     const struct envelope *e = &job->message->claimed->envelope;
     bool postponed = job->postponed > 0 && !outcome_wants_word(s->conf, e, d);
+    int64_t due = outcome_not_after_word(s->conf, e, d, job->postponed);
 
     if (job->carried_out || !(stop_seen() || postponed))
         outcome_decide(&s->rules, e, d);
-    return outcome_record(&s->claims, d) && (!postponed || claims_postpone(&s->claims, d, job->postponed, &d->status));
+    return outcome_record(&s->claims, d) && (!postponed || claims_postpone(&s->claims, d, due, &d->status));
 }
 
 static bool record_results(struct scheduler *s)
@@ -111,10 +116,26 @@ static void log_results(struct scheduler *s)
         for (const struct delivery *d = job->deliveries; d != NULL; d = d->next) {
             if (job->postponed == 0 || d->outcome != OUTCOME_OPEN)
                 outcome_log(&job->message->claimed->envelope, d);
-            over = over || d->outcome == OUTCOME_FAILED || d->relayed || d->warn;
+            /* A wish that was heeded is not seen here: what was not delivered may be over. */
+            over = over || d->outcome != OUTCOME_DELIVERED || d->relayed;
         }
     if (over)
         bouncer_poke(s->bouncer);
+}
+
+/* Takes the messages of DUE.  A hop without a place is not in the way of what goes elsewhere. */
+static enum claim_result take(struct scheduler *s, const struct due *due, int count, int64_t now, int blocked_most)
+{
+    enum claim_result result = CLAIM_DONE, worst = CLAIM_DONE;
+    int blocked = 0;
+
+    for (int i = 0; i < count && result != CLAIM_FAILED && blocked < blocked_most; i++)
+        if (i == 0 || due[i].message != due[i - 1].message) {
+            result = claimer_take(&s->claimer, due[i].message, now);
+            worst = result > worst ? result : worst;
+            blocked += result != CLAIM_DONE;
+        }
+    return worst;
 }
 
 /* What is due at the round's place: CLAIM_DONE also when more is left for the next visit. */
@@ -122,17 +143,11 @@ static enum claim_result visit(struct scheduler *s, struct round *r, int64_t now
 {
     struct due due[CLAIMS_A_VISIT];
     int most = r->by_flow ? CLAIMS_A_FLOW : CLAIMS_A_VISIT, count = round_due(r, now, due, most);
-    enum claim_result result = count >= 0 ? CLAIM_DONE : CLAIM_FAILED;
-    int blocked = 0;
+    enum claim_result result = count >= 0 ? take(s, due, count, now, r->by_flow ? most : BLOCKED_A_VISIT) : CLAIM_FAILED;
 
-    for (int i = 0; i < count && result <= CLAIM_BLOCKED && blocked < BLOCKED_A_VISIT; i++)
-        if (i == 0 || due[i].message != due[i - 1].message) {
-            result = claimer_take(&s->claimer, due[i].message, now);
-            blocked += result == CLAIM_BLOCKED;
-        }
-    if (count == most && result == CLAIM_DONE && blocked == 0)
+    if (count == most && result == CLAIM_DONE)
         s->more = true;
-    return result == CLAIM_DONE && blocked > 0 ? CLAIM_BLOCKED : result;
+    return result;
 }
 
 /* A round, or a part of one: where it stopped the next turn goes on. */
@@ -158,14 +173,34 @@ static bool go_round(struct scheduler *s, struct round *r, int64_t until)
 }
 
 /* Destinations and senders share a turn, and take turns in being first: who has a place left finds both. */
-static bool claim(struct scheduler *s)
+static bool go_rounds(struct scheduler *s)
 {
     int64_t now = clock_now();
     bool senders_first = s->turns++ % 2 == 0;
 
-    s->more = s->stalled = s->blocked = false;
     return go_round(s, senders_first ? &s->senders : &s->destinations, now + CLAIM_MS / 2) &&
            go_round(s, senders_first ? &s->destinations : &s->senders, now + CLAIM_MS);
+}
+
+/* Where so little is due that all of it can be looked at, nobody needs to go round. */
+static bool claim(struct scheduler *s)
+{
+    struct due due[FEW];
+    int64_t now = clock_wall();
+    int count = claims_due_first(&s->claims, now, due, FEW);
+    enum claim_result result;
+
+    s->more = s->stalled = s->blocked = false;
+    s->rounds = count == FEW;
+    if (s->rounds)
+        return go_rounds(s);
+    s->next_due = CLOCK_NEVER;
+    if (count < 0 || claims_next_due(&s->claims, now, &s->next_due) < 0)
+        return false;
+    result = take(s, due, count, now, FEW);
+    s->blocked = result != CLAIM_DONE;
+    s->stalled = result == CLAIM_ALL_FULL;
+    return result != CLAIM_FAILED;
 }
 
 /* Whether others live is asked before the rows are: who dies in between is found by the look that follows. */
@@ -183,15 +218,23 @@ static bool recover(struct scheduler *s)
     return true;
 }
 
+static bool bring_forward(struct scheduler *s, int64_t latest)
+{
+    return queue_begin(&s->queue) && claims_bring_forward(&s->claims, clock_wall(), latest) && queue_commit(&s->queue);
+}
+
 /* A clock that was ahead and has been set back must not keep mail waiting until the wrong time comes; nor one that was wrong before we
- * started. */
+ * started.  The look takes its time with a long queue, and is no part of the turn's transaction. */
 static bool heed_clock(struct scheduler *s)
 {
-    int64_t offset = clock_wall() - clock_now(), longest = s->conf->deliverd_retry_max;
+    int64_t offset = clock_wall() - clock_now(), longest = s->conf->deliverd_retry_max, latest = clock_wall() + longest + longest / 5;
     bool set_back = s->clock_offset == 0 || offset < s->clock_offset - CLOCK_JUMP_MS;
+    int ahead = set_back ? claims_are_ahead(&s->claims, latest) : 0;
 
+    if (ahead < 0 || (ahead > 0 && !bring_forward(s, latest)))
+        return false;
     s->clock_offset = offset;
-    return !set_back || claims_bring_forward(&s->claims, clock_wall(), clock_wall() + longest + longest / 5);
+    return true;
 }
 
 static void take_results(struct scheduler *s)
@@ -205,14 +248,15 @@ static void take_results(struct scheduler *s)
 
 static bool turn(struct scheduler *s)
 {
-    bool ok = queue_begin(&s->queue), had_results = s->results != NULL, saves_only = s->results_only;
+    bool had_results = s->results != NULL, saves_only = s->results_only;
+    bool ok = (s->results_only || stop_seen() || heed_clock(s)) && queue_begin(&s->queue);
 
     claimer_begin(&s->claimer);
     ok = ok && record_results(s);
     if (ok && !s->results_only && clock_now() >= s->recover_at)
         ok = recover(s);
     if (ok && !s->results_only && !stop_seen())
-        ok = heed_clock(s) && claim(s);
+        ok = claim(s);
     ok = ok && queue_commit(&s->queue);
     s->results_only = !ok;
     /* Looking again at once for what has no place costs the receivers their turn. */
@@ -233,15 +277,15 @@ static bool turn(struct scheduler *s)
 
 static int64_t wait_until(const struct scheduler *s)
 {
-    int64_t look = clock_now() + LOOK_MS, due = clock_earlier(s->destinations.next_due, s->senders.next_due);
-    bool complete = s->destinations.complete && s->senders.complete;
+    int64_t look = clock_now() + (s->rounds ? ROUNDS_LOOK_MS : LOOK_MS);
+    bool complete = !s->rounds || (s->destinations.complete && s->senders.complete);
 
     if (s->stalled && !complete)
         return clock_earlier(clock_now() + BLOCKED_MS, s->recover_at);
     if (!complete || s->more || s->results_only)
         return clock_now();
-    if (due != CLOCK_NEVER)
-        look = clock_earlier(look, clock_now() + due - clock_wall());
+    if (!s->rounds && s->next_due != CLOCK_NEVER)
+        look = clock_earlier(look, clock_now() + s->next_due - clock_wall());
     return clock_earlier(look, s->recover_at);
 }
 
@@ -252,12 +296,12 @@ static void wait_for_work(struct scheduler *s)
 
     if (stop_seen())
         p[0].fd = p[2].fd = -1;
-    if (poll(p, 3, clock_poll_timeout(stop_seen() ? clock_now() + DRAIN_LOOK_MS : wait_until(s))) <= 0)
-        return;
-    if (p[0].revents != 0)
-        wake_drain(&s->wake);
-    if (p[2].revents != 0 && stop_hear() != STOP_NOTHING)
-        stop_begin();
+    if (poll(p, 3, clock_poll_timeout(stop_seen() ? clock_now() + DRAIN_LOOK_MS : wait_until(s))) > 0) {
+        if (p[0].revents != 0)
+            wake_drain(&s->wake);
+        if (p[2].revents != 0 && stop_hear() != STOP_NOTHING)
+            stop_begin();
+    }
     stop_wait(s->turn_at);
 }
 

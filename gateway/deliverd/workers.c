@@ -18,6 +18,8 @@ enum {
     WAITING_A_POOL = 512,
     PLACES_A_FLOW = 2, /* at least */
     KEPT_MOST = 4096,  /* pools that do nothing */
+    KEPT_BACK = 8,     /* one thread of so many is for hops without any */
+    PROBE_MS = 10000,
 };
 
 /* Each pool is in one of them. */
@@ -333,12 +335,20 @@ static void postpone_waiting(struct workers *w, struct pool *p)
     set_starving(w, p, false);
 }
 
+/* The last threads are for hops that have none: those that hang, and they may be many, leave room for the others. */
+static bool may_start(const struct workers *w, const struct pool *p)
+{
+    int64_t limit = thread_limit(w);
+
+    return w->threads < (p->threads == 0 ? limit : limit - limit / KEPT_BACK);
+}
+
 /* The window has opened.  This worker takes a job itself. */
 static void staff_more(struct workers *w, struct pool *p)
 {
     bool wanted = p->turns.waiting > p->idle + 1 && p->threads < window_size(&p->window);
 
-    if (wanted && w->threads < thread_limit(w) && w->lists[STARVING].count == 0)
+    if (wanted && may_start(w, p) && w->lists[STARVING].count == 0)
         (void)start_worker(w, p);
 }
 
@@ -435,7 +445,7 @@ static bool staff(struct workers *w, struct pool *p)
     }
     if (p->threads >= (p->window.probing ? p->window.most : window_size(&p->window)))
         return true;
-    if (w->threads < thread_limit(w) && start_worker(w, p)) {
+    if (may_start(w, p) && start_worker(w, p)) {
         set_starving(w, p, false);
         return true;
     }
@@ -498,6 +508,9 @@ enum workers_room workers_reserve(struct workers *w, struct str key, int64_t flo
     p = find_pool(w, key);
     answer = window_ask(&p->window, now, flushed > 0 ? flushed - ahead : 0, &until);
     place->room = answer == WINDOW_DOWN ? WORKERS_DOWN : room_of(w, p, flow, crowded);
+    /* To put a backlog off for the moments that a probe takes would cost more than to look at it again. */
+    if (place->room == WORKERS_DOWN && p->window.probing && now - p->window.probed_at < PROBE_MS)
+        place->room = WORKERS_POOL_FULL;
     if (place->room == WORKERS_ROOM) {
         take_place(w, p, flow, answer == WINDOW_PROBE);
     } else if (place->room == WORKERS_DOWN) {

@@ -113,6 +113,35 @@ static void the_next_attempt_is_in_time(void)
     }
 }
 
+/* What is put off for reasons of its hop is looked at again when its sender is to be told something. */
+static void what_is_put_off_keeps_its_time(void)
+{
+    static const struct {
+        const char *sender;
+        unsigned notify;
+        bool warned;
+        int64_t due, expected; /* after the arrival */
+    } table[] = {
+        {"s@x.example", 0, false, 1000, 1000},
+        {"s@x.example", 0, false, 30 * 86400000LL, 7 * 86400000LL},
+        {"", 0, false, 30 * 86400000LL, 86400000},
+        {"s@x.example", NOTIFY_DELAY, false, 30 * 86400000LL, 3600000},
+        {"s@x.example", NOTIFY_DELAY, true, 30 * 86400000LL, 7 * 86400000LL},
+    };
+    struct conf telling = conf;
+
+    telling.bounce_enabled = true;
+    telling.bounce_delay = BOUNCE_DELAY_ASKED;
+    telling.bounce_delay_after = 3600000;
+    for (size_t i = 0; i < TEST_COUNT(table); i++) {
+        struct envelope e = {.arrived = 1000000, .sender = str_of(table[i].sender)};
+        struct delivery d = {.warned = table[i].warned, .recipient = {.notify = table[i].notify}};
+
+        if (!check_number(outcome_not_after_word(&telling, &e, &d, e.arrived + table[i].due), e.arrived + table[i].expected))
+            printf("#   row %zu\n", i);
+    }
+}
+
 /* Who is told of delays: by the key, by NOTIFY, and never the null sender (RFC 3461 section 4.1). */
 static void who_is_told_of_a_delay(void)
 {
@@ -220,7 +249,7 @@ static void outcomes_are_logged_with_what_identifies_them(void)
 static const struct test_case cases[] = {
     TEST_CASE(the_first_digit_and_the_age_decide),
     TEST_CASE(nobody_waits_long_for_what_nobody_is_told_of),
-    TEST_CASE(the_next_attempt_is_in_time),
+    TEST_CASE(the_next_attempt_is_in_time), TEST_CASE(what_is_put_off_keeps_its_time),
     TEST_CASE(who_is_told_of_a_delay),
     TEST_CASE(outcomes_are_recorded),
     TEST_CASE(outcomes_are_logged_with_what_identifies_them),

