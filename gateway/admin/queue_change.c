@@ -301,7 +301,7 @@ static int run_job(struct job *j, bool everything)
     /* That everything was flushed is no news about any of it. */
     if (everything && j->change.verb == MANAGE_FLUSH)
         j->change.history = false;
-    if (j->change.verb == MANAGE_BOUNCE && !over_init(&j->over, &j->queue, j->change.history, true))
+    if (j->change.verb == MANAGE_BOUNCE && !over_init(&j->over, &j->queue, j->change.history, j->i->conf->bounce_enabled))
         return fail(j);
     status = j->i->word_count > 0 ? change_words(j) : change_selected(j, everything);
     if (j->marked > 0 && j->change.verb != MANAGE_RELEASE)

@@ -7,6 +7,7 @@ import time
 from load import Source, find_ways, idle_sessions, tls_sessions
 from meter import Meter, Noise, await_quiet, disk_use
 from tmail import await_true, check, equal
+from waiting import DEAD_DOMAIN, SMALL, Senders, fill, part, time_commands, time_drain, transits
 
 
 @contextlib.contextmanager
@@ -48,8 +49,8 @@ class Bench:
             yield
         await_true(lambda: not self._own.pids(), f"the processes of {gateway.name} to end")
 
-    def _source(self, port, count, sessions, kept_open):
-        return Source(port, self._load, count, sessions, kept_open, self.size)
+    def _source(self, port, count, sessions, kept_open, size=None):
+        return Source(port, self._load, count, sessions, kept_open, size or self.size)
 
     def tools_alone(self, count, sessions, kept_open):
         """The load straight into the sink: what could be had with nothing between."""
@@ -134,6 +135,56 @@ class Bench:
             return {"accepted": count / (accepted - began), "cpu": filling * 1000 / count, "disk": disk / count,
                     "memory": memory[-1], "memory_most": max(memory), "others": others,
                     **self._drain(gateway, count)}
+
+    def waiting(self, gateway, count, few, sessions, seconds):
+        """A long queue: all accepted while the next hop is down; then sent, and as fast as a short one?"""
+        gateway.forget()
+        short = self._drain_filled(gateway, few)
+        with self._running(gateway):
+            await_quiet(self.quiet)
+            noise, began = Noise(self._own, self._load), time.monotonic()
+            with self._source(gateway.port, count, sessions, True, SMALL) as source:
+                accepted = source.wait(patience=7200) - began
+            others, disk = noise.share(), disk_use(gateway.queue_folder)
+            with self._source(gateway.port, 10 * count, sessions, True, SMALL), Senders(gateway.port) as accepting:
+                time.sleep(seconds)
+            figures = {"accepted": accepted, "disk": disk / 2**20, "memory": self._own.memory() / 1024, **time_commands(gateway),
+                       **accepting.figures("accepting"), "others": others}
+        gateway.forget()
+        figures |= self._drain_long(gateway, count, few, seconds)
+        return {**figures, "short": short, "share": 100 * figures["drained"] / short}
+
+    def _drain_filled(self, gateway, count):
+        fill(gateway, count, "hop.example")
+        with self.hop.up(self._load) as sink, self._running(gateway):
+            rate = time_drain(sink, count, count)
+            self._own.settle()
+        gateway.forget()
+        return rate
+
+    def _drain_long(self, gateway, count, few, seconds):
+        fill(gateway, count, "hop.example")
+        with self.hop.up(self._load) as sink, self._running(gateway):
+            noise = Noise(self._own, self._load)
+            rate, others = time_drain(sink, count, max(few, count // 2)), noise.share()
+            with Senders(gateway.port) as draining:
+                time.sleep(seconds)
+            memory = self._own.memory() / 1024
+        gateway.forget()
+        return {"drained": rate, **draining.figures("draining"), "drain_memory": memory, "drain_others": others}
+
+    def beside_dead(self, gateway, kind, count, seconds):
+        """How long messages to a hop that lives take, while others wait for one that is dead; "none" wait."""
+        gateway.forget()
+        if kind != "none":
+            fill(gateway, count, DEAD_DOMAIN)
+        gateway.dead.be(kind)
+        with self._running(gateway):
+            noise = Noise(self._own, self._load)
+            transit, waits = transits(gateway, self.hop, seconds)
+            others = noise.share()
+        return {"median": part(transit, 0.5), "99": part(transit, 0.99), "max": max(transit), "accepted_99": part(waits, 0.99),
+                "others": others}
 
     def _drain(self, gateway, count):
         with self.hop.up(self._load) as sink:

@@ -14,6 +14,7 @@ import tempfile
 from dns import Dns, Zone
 from peers import answers, need, run
 from tmail import Gateway, await_true, check
+from waiting import DEAD_DOMAIN, Dead
 from wire import free_port
 
 DAEMONS = "/usr/lib/postfix/sbin"
@@ -102,13 +103,13 @@ class Tmail:
     """tmail with its standard configuration, but no limit of sessions from one address: the load has only one.
 
     Its log, one line an event, goes to a file. With a certificate it offers TLS and keeps what it takes. With `each` every message
-    goes over a connection of its own, and with `dns` by the MX of its destination.
+    goes over a connection of its own, and with `dns` by the MX of its destination. With `dead` it has a second next hop.
     """
 
     name = "tmail"
 
-    def __init__(self, hop, certificate=None, each=False, dns=None):
-        self.dns = dns
+    def __init__(self, hop, certificate=None, each=False, dns=None, dead=False):
+        self.dns, self.dead = dns, Dead() if dead else None
         tls = {"TMAIL_TLS_CERT": certificate.cert, "TMAIL_TLS_KEY": certificate.key,
                "TMAIL_DELIVERD_LAUNCH": "false"} if certificate else {}
         way = {**({"TMAIL_DELIVERD_CONNECTION_MESSAGES": "1"} if each else {}), **(dns.keys if dns else {})}
@@ -123,6 +124,8 @@ class Tmail:
             self._gateway.tmail("routes", "add", "-rh", "mx", "-rp", str(hop.port))
         else:
             self._gateway.route("*", hop)
+        if dead:
+            self._gateway.route(DEAD_DOMAIN, self.dead)
         self.port, self.queue_folder = self._gateway.port, self._gateway.path("store")
 
     @contextlib.contextmanager
@@ -139,6 +142,10 @@ class Tmail:
         """Make all that waits due now."""
         self._gateway.tmail("queue", "flush")
 
+    def command(self, *words):
+        """Run a command of it."""
+        self._gateway.tmail(*words)
+
     def forget(self):
         """Remove all that is queued; not while it runs."""
         owner = os.stat(self.queue_folder).st_uid
@@ -149,6 +156,8 @@ class Tmail:
     def done(self):
         """Remove its folder."""
         self._gateway.done()
+        if self.dead:
+            self.dead.done()
         if self.dns:
             self.dns.done()
 

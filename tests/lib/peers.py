@@ -60,11 +60,14 @@ def answers(address, port):
 
 
 class SmtpSink:
-    """Postfix's smtp-sink with these options, as a next hop that keeps what it takes. A context manager."""
+    """Postfix's smtp-sink with these options, as a next hop that keeps what it takes. A context manager.
 
-    def __init__(self, folder, *options):
-        self.address, self.folder = fresh_loopback(), os.path.join(folder, "dump")
-        self.port = free_port((self.address,))
+    `after` is another one that has ended, whose address and port it takes over.
+    """
+
+    def __init__(self, folder, *options, after=None):
+        self.address, self.folder = after.address if after else fresh_loopback(), os.path.join(folder, "dump")
+        self.port = after.port if after else free_port((self.address,))
         os.makedirs(self.folder, mode=0o777, exist_ok=True)
         os.chmod(self.folder, 0o777)
         user = ["-u", "nobody"] if os.geteuid() == 0 else []

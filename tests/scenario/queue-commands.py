@@ -143,7 +143,7 @@ def test_several_ids_and_one_that_is_not_there():
         gateway.tmail("queue", "release", one, two)
         sink.wait(3)
         equal(recipients(sink), [f"a@{ONE}", f"b@{ONE}", f"b@{TWO}"], "what arrived")
-        equal(states(gateway), {f"c@{TWO}": "held"}, "what is left")
+        gateway.await_queue(lambda entries: [(entry["recipient"], entry["status"]) for entry in entries] == [(f"c@{TWO}", "held")], "the others to go")
         equal(history(gateway), [f"held a@{ONE}", f"held c@{TWO}", f"held b@{TWO}", f"released a@{ONE}", f"released b@{TWO}"], "history")
         check(all(reason.startswith("by ") for reason in history(gateway, "reason")), "who did it")
 
@@ -255,7 +255,7 @@ def test_purge_takes_what_has_failed():
         send(gateway, f"bad2@{ONE}")
         gateway.await_recipient(f"bad1@{ONE}", "failed")
         gateway.await_recipient(f"bad2@{ONE}", "failed")
-        gateway.await_recipient(f"held@{ONE}", "scheduled")
+        gateway.await_queue(lambda entries: tried([entry for entry in entries if entry["recipient"] == f"held@{ONE}"]), "it to be tried")
         gateway.tmail("queue", "hold", held)
         equal(gateway.run("queue", "purge").status, 64, "it asks")
         equal(gateway.tmail("queue", "purge", "--yes"), "2 recipients removed\n", "output")
@@ -278,7 +278,7 @@ def test_reroute():
         equal(gateway.tmail("queue", "count", "--route", str(routes["nowhere.example"])), "1 messages, 1 recipients\n", "by route")
         gateway.tmail("routes", "del", str(routes["nowhere.example"]))
         gateway.tmail("queue", "release", second)
-        gateway.await_queue(lambda entries: "was chosen is gone" in entries[0]["reason"], "it to wait")
+        gateway.await_queue(lambda entries: any("was chosen is gone" in (entry["reason"] or "") for entry in entries), "it to wait")
         busy.rules.clear()
         gateway.tmail("queue", "reroute", second, "--to", "none")
         gateway.await_empty_queue()
@@ -338,9 +338,10 @@ def test_a_long_change_lets_others_in_and_can_be_interrupted():
             send(gateway, f"meanwhile@{ONE}")
             sink.wait(1)
             took = time.monotonic() - begun
+            meanwhile = process.poll() is None
             process.send_signal(signal.SIGINT)
             out, err = (text.decode() for text in process.communicate(timeout=30))
-        check(took < 5, f"a message took {took:.1f} s")
+        check(meanwhile or took < 5, f"the message came after the change, and took {took:.1f} s")
         held = int(gateway.tmail("queue", "count", "--status", "held").split()[2])
         if process.returncode == 0:
             equal(out, "40000 recipients held\n", "it was over before the signal")

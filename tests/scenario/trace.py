@@ -398,15 +398,16 @@ def test_progress_is_told():
     """What takes longer than a second says on standard error what it is at."""
     with gateway_to(DELIVERD_LAUNCH="false") as gateway:
         send(gateway, "one")
-        change_queue(gateway, "CREATE TABLE ballast (id INTEGER PRIMARY KEY, text TEXT); CREATE INDEX ballast_text ON ballast (text); "
-                              "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 700000) "
-                              "INSERT INTO ballast (text) SELECT hex(randomblob(8)) FROM n")
-        began = time.monotonic()
-        done = gateway.run("queue", "check")
-        took = time.monotonic() - began
-        equal(done.status, 0, "exit status")
-        check(took < 1.1 or "tmail queue check: the file, 1 s" in done.err, f"no progress in {took:.1f} s: {done.err!r}")
-        check(took > 1.0, f"it took only {took:.1f} s, which shows nothing")
+        change_queue(gateway, "CREATE TABLE ballast (id INTEGER PRIMARY KEY, text TEXT); CREATE INDEX ballast_text ON ballast (text);")
+        took = 0
+        while took < 3:  # as much as it takes to take so long, the start of the program included
+            change_queue(gateway, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000) "
+                                  "INSERT INTO ballast (text) SELECT hex(randomblob(8)) FROM n")
+            began = time.monotonic()
+            done = gateway.run("queue", "check")
+            took = time.monotonic() - began
+            equal(done.status, 0, "exit status")
+        check("tmail queue check: the file, 1 s" in done.err, f"no progress in {took:.1f} s: {done.err!r}")
 
 
 if __name__ == "__main__":
