@@ -25,12 +25,21 @@ static void release_message(struct message *m)
     memory_free(&m);
 }
 
+static struct rates_way way_of(const struct route_plan *plan, const struct delivery *d)
+{
+    return (struct rates_way){
+        .host = plan->hops[0].host, .port = plan->hops[0].port, .domain = d->recipient.domain, .flushed = d->flushed};
+}
+
 void claimer_free(struct claimer *c, struct job **jobs)
 {
     while (*jobs != NULL) {
         struct job *job = *jobs;
         struct message *m = job->message;
+        const struct rates_way way = way_of(&job->plan, job->deliveries);
 
+        if (!job->carried_out)
+            rates_give_back(c->rates, &way);
         *jobs = job->next;
         c->in_hand -= (int64_t)job->count;
         memory_free(&job);
@@ -50,20 +59,10 @@ void claimer_submit(struct claimer *c)
     c->jobs = NULL;
 }
 
-static struct rates_way way_of(const struct route_plan *plan, const struct delivery *d)
-{
-    return (struct rates_way){
-        .host = plan->hops[0].host, .port = plan->hops[0].port, .domain = d->recipient.domain, .flushed = d->flushed};
-}
-
 void claimer_drop(struct claimer *c)
 {
-    for (struct job *job = c->jobs; job != NULL; job = job->next) {
-        const struct rates_way way = way_of(&job->plan, job->deliveries);
-
+    for (struct job *job = c->jobs; job != NULL; job = job->next)
         workers_give_up(c->workers, str_of(job->plan.hops[0].key), job->flow);
-        rates_give_back(c->rates, &way);
-    }
     claimer_free(c, &c->jobs);
 }
 

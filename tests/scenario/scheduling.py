@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Issue 5, item 1: hops that are down, senders that take turns, greylists, hops with little room, and answers that never came."""
+"""Who is served when: hops that are down, senders that take turns, greylists, hops with little room, and answers that never came."""
 
 import concurrent.futures
 import contextlib
@@ -99,6 +99,53 @@ def test_what_waits_for_a_closed_port_goes_when_it_opens():
         hop.wait_for(lambda sink: len(sink.messages) >= 200, "200 messages", 60)
         gateway.await_empty_queue()
         equal(sorted(arrived(hop)), all_of(200), "recipients")
+
+
+def test_a_route_to_fall_back_on_is_used_though_the_first_is_down():
+    """Others, who have no second route, found it down: that holds nobody who has one."""
+    with Sink(listening=False) as dead, Sink() as good, gateway_to({HOP: dead}, **SLOW) as gateway:
+        gateway.tmail("routes", "add", "-d", OTHER, "-rh", dead.address, "-rp", str(dead.port), "-p", "1")
+        gateway.tmail("routes", "add", "-d", OTHER, "-rh", good.address, "-rp", str(good.port), "-p", "2")
+        send(gateway, range(20))
+        await_reasons(gateway, 20)
+        send(gateway, range(20), OTHER)
+        good.wait(20)
+        equal(sorted(arrived(good)), all_of(20, OTHER), "recipients")
+
+
+def test_a_full_hop_is_in_the_way_of_nobody_else():
+    """Messages with a recipient at a hop that hangs, and mail of the same sender behind them: what goes elsewhere arrives."""
+    with Sink(script=[".: gate; 250 ok"]) as slow, Sink() as fast, \
+            gateway_to({HOP: slow, OTHER: fast}, DELIVERD_DESTINATION_CONCURRENCY="2") as gateway:
+        send(gateway, range(200))
+        slow.wait_for(lambda sink: len(sink.sessions) == 2, "two sessions")
+        with gateway.session() as client:
+            for number in range(60):
+                client.mail("a@client.example", [f"slow{number}@{HOP}", f"both{number}@{OTHER}"], TEXT)
+            client.quit()
+        send(gateway, range(10), OTHER)
+        fast.wait_for(lambda sink: len(sink.messages) >= 70, "70 messages", 60)
+        slow.gate.set()
+        slow.wait_for(lambda sink: len(sink.messages) >= 260, "260 messages", 60)
+        gateway.await_empty_queue()
+        equal(sorted(arrived(fast)), sorted(all_of(10, OTHER) + [f"both{number}@{OTHER}" for number in range(60)]), "recipients")
+
+
+def test_a_sender_with_mail_for_a_full_hop_keeps_its_turn():
+    """Another's backlog for the hop that takes mail does not come first."""
+    with Sink(script=[".: gate; 250 ok"]) as slow, Sink(script=[".#1: gate; 250 ok"]) as fast, \
+            gateway_to({HOP: slow, OTHER: fast}, DELIVERD_DESTINATION_CONCURRENCY="1") as gateway:
+        send(gateway, range(300))
+        send_many(gateway, 1000, OTHER, "many@client.example")
+        fast.wait_for(lambda sink: sink.sessions, "a session")
+        send(gateway, [7777], OTHER)
+        fast.gate.set()
+        fast.wait_for(lambda sink: len(sink.messages) >= 1001, "1001 messages", 60)
+        order = arrived(fast).index(f"u7777@{OTHER}")
+        check(order < 200, f"it came as number {order} of 1001")
+        slow.gate.set()
+        slow.wait_for(lambda sink: len(sink.messages) >= 300, "300 messages", 60)
+        gateway.await_empty_queue()
 
 
 def overtakes(lone_domain, lone_sender, most, claimed):
