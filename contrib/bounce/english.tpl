@@ -18,7 +18,7 @@ further attempt will be made:
     You wrote to <{{original}}>.
 {{end}}
 {{if reply}}
-    {{host}} answered: {{code}} {{status}} {{reason}}
+    {{host}} answered: {{reply}}
 {{else}}
     {{if reason}}{{reason}} ({{status}}){{else}}Status {{status}}{{end}}
 {{end}}
@@ -35,7 +35,7 @@ There is no need to send it again, attempts go on:
     You wrote to <{{original}}>.
 {{end}}
 {{if reply}}
-    {{host}} answered: {{code}} {{status}} {{reason}}
+    {{host}} answered: {{reply}}
 {{else}}
     {{if reason}}{{reason}} ({{status}}){{else}}Status {{status}}{{end}}
 {{end}}

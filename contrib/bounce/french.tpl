@@ -18,7 +18,7 @@ autre tentative ne sera faite :
     Vous avez écrit à <{{original}}>.
 {{end}}
 {{if reply}}
-    {{host}} a répondu : {{code}} {{status}} {{reason}}
+    {{host}} a répondu : {{reply}}
 {{else}}
     {{if reason}}{{reason}} ({{status}}){{else}}Code {{status}}{{end}}
 {{end}}
@@ -35,7 +35,7 @@ Il est inutile de le renvoyer, les tentatives continuent :
     Vous avez écrit à <{{original}}>.
 {{end}}
 {{if reply}}
-    {{host}} a répondu : {{code}} {{status}} {{reason}}
+    {{host}} a répondu : {{reply}}
 {{else}}
     {{if reason}}{{reason}} ({{status}}){{else}}Code {{status}}{{end}}
 {{end}}

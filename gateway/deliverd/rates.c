@@ -241,7 +241,7 @@ bool rates_take(struct rates *r, const struct rates_way *way, int64_t now, struc
     domain = look_up(r, &for_domain, hop, way->flushed, now);
     if (domain == NULL)
         return refuse_unasked(wait, now);
-    later = next_slot(hop) > next_slot(domain) ? hop : domain;
+    later = hop != NULL && next_slot(hop) > next_slot(domain) ? hop : domain;
     if (next_slot(later) > latest) {
         explain(wait, later, later == hop ? &for_hop : &for_domain);
         wait->until = line_up(later, now);

@@ -58,7 +58,7 @@ void window_begin(const struct window *w, struct window_ticket *t)
 
 static void grow(struct window *w)
 {
-    w->size += w->size < w->calm ? ONE : ONE * ONE / w->size;
+    w->size += w->size < w->calm ? ONE : (int64_t)ONE * ONE / w->size;
     w->size = clock_earlier(w->size, most_size(w));
 }
 

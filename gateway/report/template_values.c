@@ -155,8 +155,12 @@ static void value_until(const struct template_scene *scene, const struct dsn_rec
 
 static void value_reply(const struct template_scene *scene, const struct dsn_recipient *r, struct buf *to)
 {
+    struct str reason = dsn_reason(r);
+
     (void)scene;
-    add_condition(r->from_peer && dsn_host(r).length > 0, to);
+    if (!r->from_peer || dsn_host(r).length == 0)
+        return;
+    buf_print(to, "%d %.*s%s%.*s", r->code, STR_ARG(r->enhanced), r->enhanced.length > 0 ? " " : "", STR_ARG(reason));
 }
 
 /* Of the recipient; outside of each: of any. */
@@ -218,7 +222,7 @@ void template_scene_init(struct template_scene *scene, const struct dsn *d, stru
     ROW(status, "Enhanced status code, 5.1.1.", true, false) \
     ROW(tried, "When the last attempt was made.", true, false) \
     ROW(until, "Of a delay: when attempts end.", true, false) \
-    ROW(reply, "The reason is the reply of a server.", true, true) \
+    ROW(reply, "Reply of the server as it was, where that is the reason: 550 5.1.1 No such user.", true, false) \
     ROW(failed, "Delivery to the recipient failed; outside of each: to some recipient.", false, true) \
     ROW(delayed, "Delivery is delayed.", false, true) \
     ROW(delivered, "The recipient has the message.", false, true) \

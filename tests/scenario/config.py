@@ -181,7 +181,7 @@ def test_a_daemon_serves_what_was_set_up_before_its_first_start():
 
 
 def test_the_shape_of_the_queue_in_json():
-    """An array, an object a recipient, with exactly the keys of INTERFACE 2."""
+    """An array, an object a recipient, with the keys of INTERFACE 2, and what selections and changes ask for."""
     with Gateway({"TMAIL_DELIVERD_LAUNCH": "false"}) as gateway:
         gateway.tmail("rcpthost", "add", "example.com")
         with gateway.session() as client:
@@ -189,7 +189,7 @@ def test_the_shape_of_the_queue_in_json():
         entries = gateway.queue()
         equal([entry["recipient"] for entry in entries], ["b@example.com", "c@example.com"], "recipients")
         for entry in entries:
-            equal(sorted(entry), ["added", "attempts", "id", "next", "reason", "recipient", "sender", "status"], "keys")
+            equal(sorted(entry), ["added", "attempts", "id", "next", "reason", "recipient", "route", "sender", "size", "status", "wish"], "keys")
             equal((entry["id"], entry["sender"], entry["status"], entry["attempts"]),
                   (identifier, "a@client.example", "scheduled", 0), "id, sender, status, attempts")
 
