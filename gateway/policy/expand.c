@@ -59,8 +59,11 @@ static void walk_text(struct walk *w, struct str address, int depth)
 {
     struct path *path = arena_new(w->arena, sizeof *path);
 
-    if (path_parse_address(path, address, w->arena) == PATH_OK)
+    /* To pass it over would be to lose the mail of somebody who was meant. */
+    if (path_parse_address(path, address, w->arena) == PATH_OK && path->host.length > 0)
         walk_address(w, path, depth);
+    else
+        fail(w, status_make(451, "4.3.5", "The alias leads to \"%.*s\", which is no address", STR_ARG(address)));
 }
 
 static void walk_local(struct walk *w, const struct path *path, int depth)

@@ -30,6 +30,8 @@ int64_t backoff_delay(const struct backoff *b, int64_t attempts, bool greylisted
     int64_t listed = (int64_t)list->count, delay;
     uint32_t random = 0;
 
+    if (attempts < 1)
+        attempts = 1;
     if (attempts <= listed) {
         delay = list->ms[attempts - 1];
     } else {

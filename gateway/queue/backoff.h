@@ -17,7 +17,7 @@ struct backoff {
 };
 
 struct backoff backoff_of(const struct conf *conf);
-/* Milliseconds to wait after ATTEMPTS (1 or more) have failed. */
+/* Milliseconds to wait after ATTEMPTS have failed; none counts as one. */
 int64_t backoff_delay(const struct backoff *b, int64_t attempts, bool greylisted);
 
 #endif

@@ -171,12 +171,14 @@ static void run_rcpt(struct session *s, struct str argument, struct arena *arena
 {
     struct transaction *t = s->transaction;
     struct path path;
+    int count;
     struct str asked;
     struct rcpt_params params;
     struct policy_verdict v = {0};
 
     if (!read_path(s, "RCPT", STR("TO:"), &argument, 0, "5.1.3", arena, &path))
         return;
+    count = t->envelope.recipient_count;
     asked = path.domain.length > 0 ? path.address : STR(""); /* <postmaster> has none yet */
     v.status = params_parse_rcpt(&params, argument, t->smtputf8);
     if (!status_is_ok(&v.status))
@@ -190,7 +192,8 @@ static void run_rcpt(struct session *s, struct str argument, struct arena *arena
     if (status_is_ok(&v.status))
         v.status = redirect_add(s->smtpd, &t->envelope, asked.length > 0 ? asked : path.address, &path, &params, &v, arena);
     if (status_is_ok(&v.status)) {
-        s->commands--; /* bounded by its own limit */
+        if (t->envelope.recipient_count > count)
+            s->commands--; /* bounded by its own limit */
         session_reply_status(s, &v.status);
     } else {
         t->refused_recipients = true;
