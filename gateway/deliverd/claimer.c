@@ -36,10 +36,7 @@ void claimer_free(struct claimer *c, struct job **jobs)
     while (*jobs != NULL) {
         struct job *job = *jobs;
         struct message *m = job->message;
-        const struct rates_way way = way_of(&job->plan, job->deliveries);
 
-        if (!job->carried_out)
-            rates_give_back(c->rates, &way);
         *jobs = job->next;
         c->in_hand -= (int64_t)job->count;
         memory_free(&job);
@@ -61,8 +58,12 @@ void claimer_submit(struct claimer *c)
 
 void claimer_drop(struct claimer *c)
 {
-    for (struct job *job = c->jobs; job != NULL; job = job->next)
+    for (struct job *job = c->jobs; job != NULL; job = job->next) {
+        const struct rates_way way = way_of(&job->plan, job->deliveries);
+
         workers_give_up(c->workers, str_of(job->plan.hops[0].key), job->flow);
+        rates_give_back(c->rates, &way);
+    }
     claimer_free(c, &c->jobs);
 }
 
@@ -92,6 +93,7 @@ struct progress {
     struct job *first;      /* of the message; its others stand behind it */
     struct str set, domain; /* what was refused last by a rate, */
     struct rates_wait wait; /* and until when: a job asks once (rates.h) */
+    struct str full;        /* whose hop had no place */
 };
 
 static enum claim_result wait_for_rate(struct claimer *c, struct message *m, struct delivery *d, const struct progress *p)
@@ -149,17 +151,23 @@ static bool may_join(struct claimer *c, const struct job *job, const struct deli
 static void reserve(struct claimer *c, struct route_plan *plan, int64_t flow, int64_t flushed, struct workers_place *place)
 {
     struct workers_place other;
+    bool probing;
 
     workers_reserve(c->workers, str_of(plan->hops[0].key), flow, flushed, c->in_hand >= IN_HAND_MOST, place);
+    probing = place->probing;
     for (size_t i = 1; i < plan->count && place->room == WORKERS_DOWN; i++) {
         struct hop down = plan->hops[0];
 
         memmove(plan->hops, plan->hops + 1, (plan->count - 1) * sizeof *plan->hops);
         plan->hops[plan->count - 1] = down;
         workers_reserve(c->workers, str_of(plan->hops[0].key), flow, flushed, c->in_hand >= IN_HAND_MOST, &other);
+        probing = probing || other.probing;
         if (other.room != WORKERS_DOWN || other.until < place->until)
             *place = other;
     }
+    /* To put a backlog off for the moments that a probe takes would cost more than to look at it again. */
+    if (place->room == WORKERS_DOWN && probing)
+        place->room = WORKERS_POOL_FULL;
 }
 
 /* A job of its own for the recipient's way, if its next hop has a place for one; NULL in *JOB where the recipient was put off. */
@@ -212,9 +220,12 @@ static enum claim_result claim_recipient(struct claimer *c, struct message *m, c
     if (waits(p, &plan, d))
         return wait_for_rate(c, m, d, p);
     job = plan.one_by_one ? NULL : find_job(p->first, m, plan.set, d->recipient.sender);
+    if (job == NULL && p->full.length > 0 && str_equal(p->full, plan.set))
+        return CLAIM_BLOCKED;
     if (job == NULL) {
         route_take_turns(&plan, c->turns++, &m->claimed->arena);
         result = open_job(c, m, p, &plan, d, &job);
+        p->full = result == CLAIM_BLOCKED || result == CLAIM_ALL_FULL ? plan.set : p->full;
     } else if (!may_join(c, job, d, &p->wait)) {
         remember_wait(p, &plan, d);
         return wait_for_rate(c, m, d, p);

@@ -28,7 +28,8 @@ enum {
     CLOCK_JUMP_MS = 60000,
     LAST_WORDS_MS = 2000,
     FULL_A_TURN = 16,        /* destinations for which there was no place */
-    BLOCKED_MS = 100,        /* between turns that found no place for anything */
+    BLOCKED_MS = 100,        /* between turns that found no place for anything, */
+    IN_VAIN_MS = 30,         /* or nothing at all */
     DRAIN_LOOK_MS = 100,
 };
 
@@ -123,14 +124,18 @@ static void log_results(struct scheduler *s)
         bouncer_poke(s->bouncer);
 }
 
-/* Takes the messages of DUE.  A hop without a place is not in the way of what goes elsewhere. */
-static enum claim_result take(struct scheduler *s, const struct due *due, int count, int64_t now, int blocked_most)
+/* Takes the messages of DUE, as long as there is time.  A hop without a place is not in the way of what goes elsewhere. */
+static enum claim_result take(struct scheduler *s, const struct due *due, int count, int64_t until, int blocked_most)
 {
+    const int64_t now = clock_wall();
     enum claim_result result = CLAIM_DONE, worst = CLAIM_DONE;
     int blocked = 0;
 
     for (int i = 0; i < count && result != CLAIM_FAILED && blocked < blocked_most; i++)
-        if (i == 0 || due[i].message != due[i - 1].message) {
+        if (clock_now() > until) {
+            s->more = true;
+            break;
+        } else if (i == 0 || due[i].message != due[i - 1].message) {
             result = claimer_take(&s->claimer, due[i].message, now);
             worst = result > worst ? result : worst;
             blocked += result != CLAIM_DONE;
@@ -139,11 +144,11 @@ static enum claim_result take(struct scheduler *s, const struct due *due, int co
 }
 
 /* What is due at the round's place: CLAIM_DONE also when more is left for the next visit. */
-static enum claim_result visit(struct scheduler *s, struct round *r, int64_t now)
+static enum claim_result visit(struct scheduler *s, struct round *r, int64_t now, int64_t until)
 {
     struct due due[CLAIMS_A_VISIT];
     int most = r->by_flow ? CLAIMS_A_FLOW : CLAIMS_A_VISIT, count = round_due(r, now, due, most);
-    enum claim_result result = count >= 0 ? take(s, due, count, now, r->by_flow ? most : BLOCKED_A_VISIT) : CLAIM_FAILED;
+    enum claim_result result = count >= 0 ? take(s, due, count, until, r->by_flow ? most : BLOCKED_A_VISIT) : CLAIM_FAILED;
 
     if (count == most && result == CLAIM_DONE)
         s->more = true;
@@ -162,7 +167,7 @@ static bool go_round(struct scheduler *s, struct round *r, int64_t until)
         found = round_next(r, now, PASSED_A_TURN);
         if (found <= 0)
             break;
-        result = visit(s, r, now);
+        result = visit(s, r, now, until);
         s->blocked = s->blocked || result == CLAIM_BLOCKED;
         if (result == CLAIM_FAILED)
             return false;
@@ -197,7 +202,9 @@ static bool claim(struct scheduler *s)
     s->next_due = CLOCK_NEVER;
     if (count < 0 || claims_next_due(&s->claims, now, &s->next_due) < 0)
         return false;
-    result = take(s, due, count, now, FEW);
+    if (s->next_due <= now && !claims_hold_damaged(&s->claims)) /* what is no time sorts behind all times */
+        return false;
+    result = take(s, due, count, clock_now() + CLAIM_MS, FEW);
     s->blocked = result != CLAIM_DONE;
     s->stalled = result == CLAIM_ALL_FULL;
     return result != CLAIM_FAILED;
@@ -260,7 +267,7 @@ static bool turn(struct scheduler *s)
     ok = ok && queue_commit(&s->queue);
     s->results_only = !ok;
     /* Looking again at once for what has no place costs the receivers their turn. */
-    s->turn_at = clock_now() + (s->blocked && s->claimer.made == 0 && !had_results ? BLOCKED_MS : PACE_MS);
+    s->turn_at = clock_now() + (s->claimer.made > 0 || had_results ? PACE_MS : s->blocked ? BLOCKED_MS : IN_VAIN_MS);
     if (ok) {
         s->more = s->more || saves_only;
         log_results(s);

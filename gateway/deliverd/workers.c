@@ -508,9 +508,7 @@ enum workers_room workers_reserve(struct workers *w, struct str key, int64_t flo
     p = find_pool(w, key);
     answer = window_ask(&p->window, now, flushed > 0 ? flushed - ahead : 0, &until);
     place->room = answer == WINDOW_DOWN ? WORKERS_DOWN : room_of(w, p, flow, crowded);
-    /* To put a backlog off for the moments that a probe takes would cost more than to look at it again. */
-    if (place->room == WORKERS_DOWN && p->window.probing && now - p->window.probed_at < PROBE_MS)
-        place->room = WORKERS_POOL_FULL;
+    place->probing = place->room == WORKERS_DOWN && p->window.probing && now - p->window.probed_at < PROBE_MS;
     if (place->room == WORKERS_ROOM) {
         take_place(w, p, flow, answer == WINDOW_PROBE);
     } else if (place->room == WORKERS_DOWN) {

@@ -23,6 +23,7 @@ enum workers_room { WORKERS_ROOM, WORKERS_POOL_FULL, WORKERS_ALL_FULL, WORKERS_D
 
 struct workers_place {
     enum workers_room room;
+    bool probing;      /* DOWN: a probe is out, and soon it is known whether it still is */
     int64_t until;     /* DOWN: when to ask again, clock_wall */
     struct status why; /* DOWN */
 };

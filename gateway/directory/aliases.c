@@ -64,14 +64,13 @@ static void add_target(struct alias *alias, struct str address, struct arena *ar
     alias->targets[alias->count++] = arena_str(arena, address);
 }
 
-/* What is no address, as an earlier tmail may have it, is passed over. */
+/* What is no address, as an earlier tmail may have it, is handed out, too: whoever follows it must say so, and not lose the mail. */
 static void read_targets(struct str list, struct arena *arena, struct alias *alias)
 {
-    char name[NAME_SIZE];
     struct str item;
 
     while (str_cut_any(&list, "; ", &item))
-        if (name_address(item, name))
+        if (item.length > 0)
             add_target(alias, item, arena);
 }
 

@@ -29,8 +29,8 @@ static void prepare_closing(struct over *o, struct db *db)
                                    "SELECT ?3, message, address, CASE state WHEN 4 THEN iif(reason = '" QUEUE_BOUNCED_REASON "', 'bounced', 'failed') "
                                    "WHEN 7 THEN 'discarded' ELSE 'delivered' END, host, tls, code, enhanced, reason, taken FROM recipient "
                                    "WHERE message = ?1 AND " ENDED " AND NOT EXISTS (SELECT 1 FROM history h WHERE h.message = ?1 AND "
-                                   "h.recipient = address AND CASE WHEN state = 7 THEN h.event = 'discarded' "
-                                   "WHEN state = 4 AND reason = '" QUEUE_BOUNCED_REASON "' THEN h.event = 'bounced' "
+                                   "h.recipient = recipient.address AND CASE WHEN recipient.state = 7 THEN h.event = 'discarded' "
+                                   "WHEN recipient.state = 4 AND recipient.reason = '" QUEUE_BOUNCED_REASON "' THEN h.event = 'bounced' "
                                    "ELSE h.event IN ('delivered', 'failed', 'bounced', 'discarded') END)");
     o->remove = db_prepare(db, "DELETE FROM recipient WHERE message = ?1 AND " ENDED);
     o->told = db_prepare(db, "UPDATE recipient SET warn = 2 WHERE message = ?1 AND state < 4 AND warn = 1");

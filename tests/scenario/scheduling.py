@@ -113,6 +113,23 @@ def test_a_route_to_fall_back_on_is_used_though_the_first_is_down():
         equal(sorted(arrived(good)), all_of(20, OTHER), "recipients")
 
 
+def test_a_route_to_fall_back_on_is_used_while_the_first_is_probed():
+    """The probe is taken and gets no answer: who has another way does not wait for that."""
+    with Sink(script=["greeting: 421 4.3.2 Not now; close"]) as first, Sink() as good, \
+            gateway_to({HOP: first}, **{**QUICK, "DELIVERD_DEAD_HOST_TIME": "2s"}) as gateway:
+        gateway.tmail("routes", "add", "-d", OTHER, "-rh", first.address, "-rp", str(first.port), "-p", "1")
+        gateway.tmail("routes", "add", "-d", OTHER, "-rh", good.address, "-rp", str(good.port), "-p", "2")
+        send(gateway, range(20))
+        gateway.await_log("event=hop-down ")
+        first.on("greeting: hang")
+        seen = len(first.sessions)
+        first.wait_for(lambda sink: len(sink.sessions) > seen, "a probe")
+        send(gateway, range(20), OTHER)
+        good.wait(20)
+        check(not first.sessions[-1].ended, "the probe was over")
+        equal(sorted(arrived(good)), all_of(20, OTHER), "recipients")
+
+
 def test_a_full_hop_is_in_the_way_of_nobody_else():
     """Messages with a recipient at a hop that hangs, and mail of the same sender behind them: what goes elsewhere arrives."""
     with Sink(script=[".: gate; 250 ok"]) as slow, Sink() as fast, \

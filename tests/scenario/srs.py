@@ -94,6 +94,17 @@ def test_who_is_no_alias_is_as_before():
         equal(sink.messages, [], "messages")
 
 
+def test_an_alias_that_leads_to_no_address_loses_nothing():
+    """As an earlier tmail may have left it: the client keeps the mail until somebody has mended the alias."""
+    with gateway_with({"a": "x@one.example"}) as gateway:
+        with sqlite3.connect(gateway.path("tmail.db")) as database:
+            database.execute("INSERT INTO aliases (alias, deliver_to) VALUES ('half@own.example', 'bob;x@one.example')")
+            database.execute("INSERT INTO aliases (alias, deliver_to) VALUES ('none@own.example', 'bob')")
+        refused(gateway, "half@own.example", "451 4.3.5 ")
+        refused(gateway, "none@own.example", "451 4.3.5 ")
+        equal(gateway.queue(), [], "queue")
+
+
 def test_loops_end():
     """Where `alias add` cannot see them, RCPT does; nobody gets the mail."""
     with gateway_with({"a": "b@own.example"}) as gateway:

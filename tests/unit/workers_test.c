@@ -905,9 +905,11 @@ static void one_job_is_the_probe(void)
     let_pass(70000);
     before = clock_wall();
     check_number(reserve(w, key, 1), WORKERS_ROOM);
-    check_number(workers_reserve(w, key, 2, 0, false, &place), WORKERS_POOL_FULL); /* soon it is known */
+    check_number(workers_reserve(w, key, 2, 0, false, &place), WORKERS_DOWN);
+    check(place.probing); /* soon it is known */
     let_pass(20000);
     check_number(workers_reserve(w, key, 2, 0, false, &place), WORKERS_DOWN);
+    check(!place.probing);
     check(place.until >= before + 30000 && place.until <= clock_wall() + 20000 + (clock_wall() - before));
     workers_give_up(w, key, 1); /* then another is the probe */
     sink_greets("554 go away\r\n");
