@@ -107,7 +107,6 @@ for _switch in ("-r", "-Q", "-q"):
         globals()[f"test_a_sink_that_{NAMES[_switch]}_at_{NAMES.get(_where, _where.lower())}"] = passing(_switch, _where)
 for _where in ("MAIL", "RCPT", "DATA", "."):
     globals()[f"test_a_sink_that_{NAMES['-f']}_at_{NAMES.get(_where, _where.lower())}"] = lasting("-f", _where)
-test_a_sink_that_refuses_amid_the_content = lasting("-A", "0")
 test_a_sink_that_reads_late = slow("-H", "1")
 test_a_sink_that_answers_late = slow("-w", "1")
 
