@@ -18,7 +18,6 @@ enum { ATTEMPTS_MOST = 1000000, DAY_MS = 86400000 };
 #define CRASHED "the delivery process ended during the attempt"
 #define OUTCOME "tried = ?4, host = ?5, tls = ?9, " WORDS("?6", "?7", "?8", "?10")
 #define ONE " WHERE message = ?1 AND number = ?2"
-#define WITHOUT_RECIPIENTS "WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM recipient WHERE message = ?1)"
 
 static void prepare_finding(struct claims *c, struct db *db)
 {
@@ -44,9 +43,6 @@ static void prepare_settling(struct claims *c, struct db *db)
 {
     c->mark = db_prepare(db, "UPDATE recipient SET state = 2, owner = ?3, attempts = attempts + 1" ONE);
     c->delivered = db_prepare(db, "DELETE FROM recipient" ONE);
-    c->remember = db_prepare(db, "INSERT OR IGNORE INTO past SELECT id, session, arrived, sender, user, client, helo, via, kind, envid, size FROM message "
-                                 WITHOUT_RECIPIENTS);
-    c->forget = db_prepare(db, "DELETE FROM message " WITHOUT_RECIPIENTS);
     c->later = db_prepare(db, "UPDATE recipient SET " AFTER_WISH("1") ", crashes = 0, warn = max(warn, ?11), due = ?3, " OUTCOME ONE);
     c->failed = db_prepare(db, "UPDATE recipient SET " AFTER_WISH("4") ", due = ?3, tried = ?4, host = ?5, code = ?6, enhanced = ?7, reason = ?8, tls = ?9, "
                                "from_peer = ?10" ONE);
@@ -377,15 +373,6 @@ static void bind_outcome(struct db_query *q, const struct delivery *d, int64_t n
     db_bind_int(q, 10, d->status.from_peer);
 }
 
-static bool forget(struct claims *c, int64_t message)
-{
-    db_bind_int(c->remember, 1, message);
-    if (c->history && !db_execute(c->remember))
-        return false;
-    db_bind_int(c->forget, 1, message);
-    return db_execute(c->forget);
-}
-
 bool claims_delivered(struct claims *c, const struct delivery *d, int64_t now)
 {
     struct words w;
@@ -397,7 +384,7 @@ bool claims_delivered(struct claims *c, const struct delivery *d, int64_t now)
         return db_execute(c->relayed);
     }
     bind_recipient(c->delivered, d);
-    return db_execute(c->delivered) && forget(c, d->message);
+    return db_execute(c->delivered) && queue_forget(c->queue, d->message, c->history);
 }
 
 bool claims_later(struct claims *c, const struct delivery *d, int64_t now, int64_t due)

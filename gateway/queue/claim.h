@@ -17,7 +17,7 @@ struct claims {
     struct queue *queue;
     bool history; /* attempts are kept */
     struct db_query *next_domain, *next_flow, *next_of_flow, *due, *due_of_flow, *due_first, *next_due, *message, *recipients, *mark;
-    struct db_query *delivered, *remember, *forget, *later, *failed, *relayed, *give_back, *postpone, *attempt, *crashes;
+    struct db_query *delivered, *later, *failed, *relayed, *give_back, *postpone, *attempt, *crashes;
     struct db_query *owners, *recover;
     struct db_query *content, *hold, *hold_damaged, *give_back_all, *ahead, *bring_forward;
 };

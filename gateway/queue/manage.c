@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "queue/schema.h"
 #include "queue/wake.h"
 
 /* Recipients a step, so many that its transaction takes about STEP_MS. */
@@ -122,8 +123,7 @@ static bool prepare(struct run *r)
     r->mark = r->verb->mark != NULL ? db_prepare(db, r->verb->mark) : NULL;
     r->messages = db_prepare(db, "SELECT DISTINCT p.message FROM picked p JOIN recipient r ON r.message = p.message AND r.number = p.number "
                                  "WHERE r.state = 4");
-    r->remember = db_prepare(db, "INSERT OR IGNORE INTO past SELECT id, session, arrived, sender, user, client, helo, via, kind, envid, size "
-                                 "FROM message" ORPHANS);
+    r->remember = db_prepare(db, QUEUE_REMEMBER ORPHANS);
     r->forget = db_prepare(db, "DELETE FROM message" ORPHANS);
     return db_prepared_all(db);
 }

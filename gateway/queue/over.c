@@ -8,7 +8,6 @@
  * administrator bounced is over in any case. */
 #define ENDED "(state >= ?2 OR state = 4 AND wish = 3)"
 #define OVER "(state >= 4 OR warn = 1) AND (" ENDED " OR state < 4 AND warn = 1)"
-#define WITHOUT_RECIPIENTS "WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM recipient WHERE message = ?1)"
 
 static void prepare_finding(struct over *o, struct db *db)
 {
@@ -34,9 +33,6 @@ static void prepare_closing(struct over *o, struct db *db)
                                    "ELSE h.event IN ('delivered', 'failed', 'bounced', 'discarded') END)");
     o->remove = db_prepare(db, "DELETE FROM recipient WHERE message = ?1 AND " ENDED);
     o->told = db_prepare(db, "UPDATE recipient SET warn = 2 WHERE message = ?1 AND state < 4 AND warn = 1");
-    o->remember = db_prepare(db, "INSERT OR IGNORE INTO past SELECT id, session, arrived, sender, user, client, helo, via, kind, envid, size FROM message "
-                                 WITHOUT_RECIPIENTS);
-    o->forget = db_prepare(db, "DELETE FROM message " WITHOUT_RECIPIENTS);
     o->hold = db_prepare(db, "UPDATE recipient SET state = iif(state >= 4, 3, state), warn = iif(warn = 1, 2, warn), reason = ?3 "
                              "WHERE message = ?1 AND " OVER);
 }
@@ -226,8 +222,7 @@ bool over_close(struct over *o, int64_t message, int64_t now)
     if (!write_last_events(o, message, now))
         return false;
     bind_message(o, o->remove, message);
-    return db_execute(o->remove) && execute_for(o->told, message) && (!o->history || execute_for(o->remember, message)) &&
-           execute_for(o->forget, message);
+    return db_execute(o->remove) && execute_for(o->told, message) && queue_forget(o->queue, message, o->history);
 }
 
 bool over_hold(struct over *o, int64_t message, const char *why)

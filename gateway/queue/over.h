@@ -18,7 +18,7 @@ struct over {
     struct queue *queue;
     bool history, failures;
     struct db_query *next, *wait, *message, *recipients;
-    struct db_query *reported, *last_event, *remove, *told, *remember, *forget, *hold;
+    struct db_query *reported, *last_event, *remove, *told, *hold;
 };
 
 struct over_recipient {

@@ -15,6 +15,8 @@
  * writer starts the log over. */
 enum { CACHE_KB = 2048, CHECKPOINT_PAGES = 4000 };
 
+#define WITHOUT_RECIPIENTS "WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM recipient WHERE message = ?1)"
+
 static bool prepare(struct queue *q)
 {
     q->begin = db_prepare(q->db, "BEGIN IMMEDIATE");
@@ -25,8 +27,10 @@ static bool prepare(struct queue *q)
     q->put_recipient = db_prepare(q->db, "INSERT INTO recipient (message, number, address, domain, flow, taken, notify, orcpt, route, sender, state, wish, warn, "
                                          "due, attempts, crashes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), ?, 1, 0, 0, ?, 0, 0)");
     q->put_refusal = db_prepare(q->db, "INSERT INTO history (at, message, recipient, event, code, enhanced, reason) VALUES (?, ?, ?, 'refused', ?, ?, ?)");
+    q->remember = db_prepare(q->db, QUEUE_REMEMBER WITHOUT_RECIPIENTS);
+    q->forget = db_prepare(q->db, "DELETE FROM message " WITHOUT_RECIPIENTS);
     return q->begin != NULL && q->commit != NULL && q->rollback != NULL && q->put_message != NULL && q->put_recipient != NULL &&
-           q->put_refusal != NULL;
+           q->put_refusal != NULL && q->remember != NULL && q->forget != NULL;
 }
 
 static int64_t schema_version(struct queue *q)
@@ -254,6 +258,15 @@ static bool put_pieces(struct queue *q, int64_t id, struct body *body)
 bool queue_put(struct queue *q, const struct envelope *e, struct body *body)
 {
     return put_message(q, e, body) && put_recipients(q, e) && put_refusals(q, e) && (body->fd < 0 || put_pieces(q, e->id, body));
+}
+
+bool queue_forget(struct queue *q, int64_t id, bool history)
+{
+    db_bind_int(q->remember, 1, id);
+    if (history && !db_execute(q->remember))
+        return false;
+    db_bind_int(q->forget, 1, id);
+    return db_execute(q->forget);
 }
 
 static bool copy_content(struct db_blob *blob, struct body *body)

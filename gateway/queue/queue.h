@@ -39,7 +39,7 @@ struct queue {
     char folder[512];
     struct turn turn;
     struct db_query *begin, *commit, *rollback;
-    struct db_query *put_message, *put_recipient, *put_refusal;
+    struct db_query *put_message, *put_recipient, *put_refusal, *remember, *forget;
 };
 
 /* Opens or creates the queue in FOLDER, which exists.  False with the reason in ERROR. */
@@ -52,6 +52,10 @@ void queue_rollback(struct queue *q);
 
 /* Puts a message with all its recipients, due at once, and what was refused of it.  Inside a transaction. */
 bool queue_put(struct queue *q, const struct envelope *e, struct body *body);
+
+/* A message without recipients goes; HISTORY: what is known of it stays in the table `past`.  One that has some is left alone.  Inside a
+ * transaction. */
+bool queue_forget(struct queue *q, int64_t id, bool history);
 
 /* Copies the content of message ID into BODY.  False: gone, or failed (*WHY). */
 bool queue_read_content(struct queue *q, int64_t id, struct body *body, struct status *why);
