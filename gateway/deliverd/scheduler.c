@@ -277,6 +277,7 @@ static bool turn(struct scheduler *s)
     }
     db_status(s->queue.db); /* for the log */
     queue_rollback(&s->queue);
+    s->recover_at = clock_now(); /* what was recovered is as it was */
     claimer_drop(&s->claimer);
     claimer_hold_unreadable(&s->claimer);
     return false;

@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 """Issue 2, item 3: parent and children; stop, reload, crash."""
 
+import contextlib
 import os
 import pwd
 import signal
+import sqlite3
 import sys
 import threading
 
@@ -288,6 +290,25 @@ def killed(name):
             check(gateway.child(name) != victim, "there is a new one")
             check(gateway.alive, "the parent lives")
     return test
+
+
+def change_queue(gateway, sql):
+    """Run a statement on the queue, behind the gateway's back."""
+    with contextlib.closing(sqlite3.connect(gateway.path("store", "queue.db"), isolation_level=None)) as queue:
+        queue.execute(sql)
+
+
+def test_what_a_crash_left_is_found_by_a_deliverer_that_cannot_write_at_first():
+    """A recovery that could not be committed is made again at once, not at the next look for the dead."""
+    with Sink(script=["RCPT#1: hang"]) as sink, relaying(sink) as gateway:
+        hold_at(sink, gateway, "a")
+        change_queue(gateway, "CREATE TRIGGER fault BEFORE UPDATE ON recipient WHEN new.state = 2 BEGIN SELECT RAISE(ABORT, 'no'); END")
+        mark = gateway.mark()
+        os.kill(gateway.child("deliverd"), signal.SIGKILL)
+        gateway.await_log("event=database", mark)
+        change_queue(gateway, "DROP TRIGGER fault")
+        sink.wait(1)
+        gateway.await_empty_queue()
 
 
 def test_a_session_cut_by_a_crash_is_no_accepted_message():
