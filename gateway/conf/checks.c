@@ -1,10 +1,12 @@
 #include "conf/checks.h"
 
+#include "conf/endpoint.h"
 #include "conf/listeners.h"
 #include "conf/local_ips.h"
 #include "conf/rate.h"
 #include "conf/sasl_list.h"
 #include "conf/times.h"
+#include "conf/tls_policy.h"
 #include "conf/value.h"
 #include "sasl/mechanism.h"
 #include "smtp/path.h"
@@ -250,6 +252,68 @@ bool check_listeners(const char *value, const char **keep, struct arena *arena, 
 
     (void)keep;
     return listeners_parse(&unused, str_of(value), arena, problems);
+}
+
+bool check_endpoints(const char *value, const char **keep, struct arena *arena, struct buf *problems)
+{
+    struct endpoints endpoints;
+
+    (void)keep;
+    return endpoints_parse(&endpoints, str_of(value), arena) ||
+           complain(problems, value, "names no place to connect to (expected " ENDPOINT_EXPECTED ", or several, separated by ;)");
+}
+
+bool check_endpoint_or_none(const char *value, const char **keep, struct arena *arena, struct buf *problems)
+{
+    struct endpoint endpoint;
+
+    (void)keep;
+    return value[0] == '\0' || endpoint_parse(&endpoint, str_of(value), arena) ||
+           complain(problems, value, "names no place to connect to (expected " ENDPOINT_EXPECTED ")");
+}
+
+bool check_tls_rule(const char *value, const char **keep, struct arena *arena, struct buf *problems)
+{
+    struct tls_rule rule;
+
+    (void)keep;
+    (void)arena;
+    return tls_rule_parse(&rule, str_of(value)) || complain(problems, value, "is no rule for TLS (expected " TLS_RULE_EXPECTED ")");
+}
+
+bool check_domains(const char *value, const char **keep, struct arena *arena, struct buf *problems)
+{
+    struct str rest = str_of(value), item;
+    struct buf list = {0};
+    char normal[DOMAIN_SIZE];
+    bool ok = true;
+
+    if (strcmp(value, "*") == 0)
+        return true;
+    while (ok && str_cut_any(&rest, ";, ", &item)) {
+        if (item.length == 0)
+            continue;
+        ok = domain_normalize(item, normal);
+        if (list.length > 0)
+            buf_add_byte(&list, ';');
+        buf_add_text(&list, normal);
+    }
+    *keep = arena_text(arena, buf_str(&list));
+    buf_done(&list);
+    return ok || complain(problems, value, "is no list of domains (expected domains, separated by ;, or * for all)");
+}
+
+bool check_delimiter(const char *value, const char **keep, struct arena *arena, struct buf *problems)
+{
+    (void)keep;
+    (void)arena;
+    return value[0] == '\0' || (strchr("+-_=~#", value[0]) != NULL && value[1] == '\0') ||
+           complain(problems, value, "cannot stand between a name and a detail (expected one of + - _ = ~ #, or nothing)");
+}
+
+bool check_user_or_none(const char *value, const char **keep, struct arena *arena, struct buf *problems)
+{
+    return value[0] == '\0' || check_user(value, keep, arena, problems);
 }
 
 bool check_local_ips(const char *value, const char **keep, struct arena *arena, struct buf *problems)

@@ -27,6 +27,12 @@ bool check_dns_forward(const char *value, const char **keep, struct arena *arena
 bool check_sasl_list(const char *value, const char **keep, struct arena *arena, struct buf *problems);
 bool check_db_source(const char *value, const char **keep, struct arena *arena, struct buf *problems);
 bool check_listeners(const char *value, const char **keep, struct arena *arena, struct buf *problems);
+bool check_endpoints(const char *value, const char **keep, struct arena *arena, struct buf *problems);
+bool check_endpoint_or_none(const char *value, const char **keep, struct arena *arena, struct buf *problems);
+bool check_tls_rule(const char *value, const char **keep, struct arena *arena, struct buf *problems);
+bool check_domains(const char *value, const char **keep, struct arena *arena, struct buf *problems); /* several, or *, or none */
+bool check_delimiter(const char *value, const char **keep, struct arena *arena, struct buf *problems);
+bool check_user_or_none(const char *value, const char **keep, struct arena *arena, struct buf *problems);
 bool check_local_ips(const char *value, const char **keep, struct arena *arena, struct buf *problems);
 
 const char *find_me(struct arena *arena, struct buf *problems);

@@ -23,6 +23,7 @@ struct conf_schema;
 
 enum conf_bare_newline { BARE_NEWLINE_REFUSE, BARE_NEWLINE_NORMALIZE };
 enum conf_bounce_delay { BOUNCE_DELAY_NONE, BOUNCE_DELAY_ASKED, BOUNCE_DELAY_ALL };
+enum conf_local_delivery { LOCAL_DELIVERY_LMTP, LOCAL_DELIVERY_LDA };
 enum conf_sender_login { SENDER_LOGIN_OFF, SENDER_LOGIN_WARN, SENDER_LOGIN_ENFORCE };
 
 enum conf_origin { CONF_DEFAULT, CONF_FILE, CONF_ENVIRONMENT };
@@ -125,6 +126,21 @@ struct conf {
     int64_t history;               /* ms, 0: none is kept */
     int64_t history_rows;
 
+    bool dovecot_support_enabled;
+    enum conf_local_delivery local_delivery;
+    const char *lmtp_address;         /* endpoints_parse (conf/endpoint.h) takes it and cannot fail on it */
+    const char *lmtp_tls;             /* so does tls_rule_parse (conf/tls_policy.h) */
+    const char *lmtp_probe_domains;   /* in normal form, separated by ;; "*": all; "": none */
+    int64_t lmtp_probe_ttl;           /* ms */
+    int64_t lmtp_probe_negative_ttl;  /* ms */
+    const char *dovecot_quota_status; /* endpoint_parse takes it; "": none */
+    const char *dovecot_lda;
+    const char *dovecot_lda_user;     /* "": user */
+    const char *pipe_user;
+    int64_t local_timeout;            /* ms */
+    int64_t deliverd_local_concurrency;
+    const char *recipient_delimiter;  /* one character, or none */
+    const char *postmaster;           /* "": none */
     const char *users_home_base;
     int64_t users_mailbox_default_quota; /* bytes, 0: no limit */
 

@@ -1,6 +1,7 @@
 #include "conf/schema.h"
 
 #include "conf/checks.h"
+#include "conf/endpoint.h"
 #include "conf/near_miss.h"
 #include "conf/value.h"
 
@@ -32,6 +33,7 @@ static const char *const sender_logins[] = {"off", "warn", "enforce", NULL};
 static const char *const tls_policies[] = {"none", "may", "encrypt", "verify", NULL};
 static const char *const ip_preferences[] = {"ipv6", "ipv4", "ipv6-only", "ipv4-only", NULL};
 static const char *const bounce_delays[] = {"none", "asked", "all", NULL};
+static const char *const local_deliveries[] = {"lmtp", "lda", NULL};
 static const char *const db_drivers[] = {"sqlite3", NULL};
 static const char *const store_drivers[] = {"disk", NULL};
 
@@ -312,6 +314,46 @@ static const struct conf_key keys[] = {
     {REPORTS, .name = "TMAIL_HISTORY_ROWS", NUMBER(history_rows, 1000, 1000000000), .standard = "5000000",
      .help = "most entries that are remembered; the oldest go first"},
 
+    {MAILBOXES, .name = "TMAIL_DOVECOT_SUPPORT_ENABLED", BOOL(dovecot_support_enabled), .standard = "false",
+     .help = "deliver the mail of local domains to Dovecot",
+     .manual = "While it is false, mail for local domains waits, but for aliases and for domains that have a route of their own."},
+    {MAILBOXES, .name = "TMAIL_LOCAL_DELIVERY", WORD(local_delivery, enum conf_local_delivery, local_deliveries), .standard = "lmtp",
+     .help = "how mail gets to Dovecot: over a connection to TMAIL_LMTP_ADDRESS, or by a dovecot-lda for each recipient"},
+    {MAILBOXES, .name = "TMAIL_LMTP_ADDRESS", TEXT(lmtp_address, check_endpoints), .standard = "unix:/run/dovecot/lmtp",
+     .expected = ENDPOINT_EXPECTED ", or several, separated by ;", .help = "where Dovecot takes mail by LMTP",
+     .manual = "Where there are several, one that does not answer hands over to the next."},
+    {MAILBOXES, .name = "TMAIL_LMTP_TLS", TEXT(lmtp_tls, check_tls_rule), .standard = "may", .expected = TLS_RULE_EXPECTED,
+     .help = "TLS to TMAIL_LMTP_ADDRESS, where that is no socket of this host"},
+    {MAILBOXES, .name = "TMAIL_LMTP_PROBE_DOMAINS", TEXT(lmtp_probe_domains, check_domains), .standard = "",
+     .expected = "domains, separated by ;, or * for all", .help = "local domains whose recipients Dovecot knows and the database does not",
+     .manual = "A recipient that the database does not have is asked of TMAIL_LMTP_ADDRESS before it is taken or refused."},
+    {MAILBOXES, .name = "TMAIL_LMTP_PROBE_TTL", TIME(lmtp_probe_ttl, SECONDS(1), DAYS(7)), .standard = "1h",
+     .help = "how long a recipient that Dovecot said it takes is taken without asking again"},
+    {MAILBOXES, .name = "TMAIL_LMTP_PROBE_NEGATIVE_TTL", TIME(lmtp_probe_negative_ttl, SECONDS(1), DAYS(7)), .standard = "1m",
+     .help = "how long one that it refused is refused without asking again"},
+    {MAILBOXES, .name = "TMAIL_DOVECOT_QUOTA_STATUS", TEXT(dovecot_quota_status, check_endpoint_or_none), .standard = "",
+     .expected = ENDPOINT_EXPECTED, .help = "Dovecot's quota-status service, which is asked at RCPT whether a mailbox has room",
+     .manual = "While it does not answer, mail is taken: Dovecot refuses what does not fit when it is delivered."},
+    {MAILBOXES, .name = "TMAIL_DOVECOT_LDA", TEXT(dovecot_lda, check_path), .standard = "/usr/lib/dovecot/dovecot-lda",
+     .expected = "an absolute path", .help = "the program that TMAIL_LOCAL_DELIVERY=lda runs"},
+    {MAILBOXES, .name = "TMAIL_DOVECOT_LDA_USER", TEXT(dovecot_lda_user, check_user_or_none), .standard = "", .expected = "the name of a user, not root",
+     .help = "the system user that dovecot-lda runs as, to whom the mailboxes belong; none: TMAIL_USER",
+     .manual = "It is ignored where tmail was not started as root."},
+    {MAILBOXES, .name = "TMAIL_PIPE_USER", TEXT(pipe_user, check_user), .standard = "nobody", .expected = "the name of a user, not root",
+     .help = "the system user that the commands of aliases run as",
+     .manual = "It is ignored where tmail was not started as root.  A command gets the message as standard input, and SENDER, RECIPIENT and "
+               "ORIGINAL_RECIPIENT in its environment, where what might mean something to a shell is an underscore.  It may use TMAIL_LOCAL_TIMEOUT "
+               "of processor time, 4G of memory and files of 4G.  Exit status 0 is done; 5, 67 and 77 fail; after any other, such "
+               "as 4 and 75, it is tried again."},
+    {MAILBOXES, .name = "TMAIL_LOCAL_TIMEOUT", TIME(local_timeout, SECONDS(1), HOURS(1)), .standard = "5m",
+     .help = "time for dovecot-lda, or the command of an alias, to take a message; then it is killed and tried again later"},
+    {MAILBOXES, .name = "TMAIL_DELIVERD_LOCAL_CONCURRENCY", NUMBER(deliverd_local_concurrency, 1, 100000), .standard = "50",
+     .help = "local deliveries at a time"},
+    {MAILBOXES, .name = "TMAIL_RECIPIENT_DELIMITER", TEXT(recipient_delimiter, check_delimiter), .standard = "+",
+     .expected = "one of + - _ = ~ #, or nothing", .help = "what stands between a user's name and a detail of the user's own: user+detail"},
+    {MAILBOXES, .name = "TMAIL_POSTMASTER", TEXT(postmaster, check_address_or_none), .standard = "", .expected = "a mail address",
+     .help = "who gets mail for postmaster and abuse of this host, and of local domains that have no such mailbox or alias",
+     .manual = "RFC 5321 section 4.5.1 and RFC 2142 want somebody to read it."},
     {MAILBOXES, .name = "TMAIL_USERS_HOME_BASE", TEXT(users_home_base, check_path), .standard = "/var/lib/tmail/mailboxes",
      .expected = "an absolute path", .help = "folder of the users' homes", .manual = "The home of user@domain is BASE/d/domain/u/user."},
     {MAILBOXES, .name = "TMAIL_USERS_MAILBOX_DEFAULT_QUOTA", SIZE(users_mailbox_default_quota, 0, TERA(1)), .standard = "200M",

@@ -210,6 +210,21 @@ static void fields_are_those_of_their_keys(void)
         {"TMAIL_DELIVERD_QUEUE_BOUNCES_LIFETIME", offsetof(struct conf, deliverd_queue_bounces_lifetime)},
         {"TMAIL_HISTORY", offsetof(struct conf, history)},
         {"TMAIL_HISTORY_ROWS", offsetof(struct conf, history_rows)},
+        {"TMAIL_DOVECOT_SUPPORT_ENABLED", offsetof(struct conf, dovecot_support_enabled)},
+        {"TMAIL_LOCAL_DELIVERY", offsetof(struct conf, local_delivery)},
+        {"TMAIL_LMTP_ADDRESS", offsetof(struct conf, lmtp_address)},
+        {"TMAIL_LMTP_TLS", offsetof(struct conf, lmtp_tls)},
+        {"TMAIL_LMTP_PROBE_DOMAINS", offsetof(struct conf, lmtp_probe_domains)},
+        {"TMAIL_LMTP_PROBE_TTL", offsetof(struct conf, lmtp_probe_ttl)},
+        {"TMAIL_LMTP_PROBE_NEGATIVE_TTL", offsetof(struct conf, lmtp_probe_negative_ttl)},
+        {"TMAIL_DOVECOT_QUOTA_STATUS", offsetof(struct conf, dovecot_quota_status)},
+        {"TMAIL_DOVECOT_LDA", offsetof(struct conf, dovecot_lda)},
+        {"TMAIL_DOVECOT_LDA_USER", offsetof(struct conf, dovecot_lda_user)},
+        {"TMAIL_PIPE_USER", offsetof(struct conf, pipe_user)},
+        {"TMAIL_LOCAL_TIMEOUT", offsetof(struct conf, local_timeout)},
+        {"TMAIL_DELIVERD_LOCAL_CONCURRENCY", offsetof(struct conf, deliverd_local_concurrency)},
+        {"TMAIL_RECIPIENT_DELIMITER", offsetof(struct conf, recipient_delimiter)},
+        {"TMAIL_POSTMASTER", offsetof(struct conf, postmaster)},
         {"TMAIL_USERS_HOME_BASE", offsetof(struct conf, users_home_base)},
         {"TMAIL_USERS_MAILBOX_DEFAULT_QUOTA", offsetof(struct conf, users_mailbox_default_quota)},
     };
@@ -1080,6 +1095,78 @@ static void local_ips_are_read(void)
     arena_done(&arena);
 }
 
+static void mailbox_keys_are_read(void)
+{
+    static const struct {
+        const char *key, *value, *kept; /* NULL: as written */
+    } lines[] = {
+        {"TMAIL_LMTP_ADDRESS", "unix:/a", NULL},
+        {"TMAIL_LMTP_ADDRESS", "unix:/a;inet:b.example:24, [::1]:25", NULL},
+        {"TMAIL_LMTP_TLS", "verify", NULL},
+        {"TMAIL_LMTP_PROBE_DOMAINS", "", NULL},
+        {"TMAIL_LMTP_PROBE_DOMAINS", "*", NULL},
+        {"TMAIL_LMTP_PROBE_DOMAINS", "Example.ORG", "example.org"},
+        {"TMAIL_LMTP_PROBE_DOMAINS", " a.example, B.example;;c.example ", "a.example;b.example;c.example"},
+        {"TMAIL_LMTP_PROBE_DOMAINS", "b\xc3\xbc" "cher.example", "xn--bcher-kva.example"},
+        {"TMAIL_DOVECOT_QUOTA_STATUS", "", NULL},
+        {"TMAIL_DOVECOT_QUOTA_STATUS", "inet:127.0.0.1:12340", NULL},
+        {"TMAIL_DOVECOT_LDA", "/a/b", NULL},
+        {"TMAIL_DOVECOT_LDA_USER", "", NULL},
+        {"TMAIL_DOVECOT_LDA_USER", "vmail", NULL},
+        {"TMAIL_PIPE_USER", "vmail", NULL},
+        {"TMAIL_RECIPIENT_DELIMITER", "", NULL},
+        {"TMAIL_RECIPIENT_DELIMITER", "-", NULL},
+        {"TMAIL_RECIPIENT_DELIMITER", "#", NULL},
+        {"TMAIL_POSTMASTER", "", NULL},
+        {"TMAIL_POSTMASTER", "a@b.example", NULL},
+    };
+
+    for (size_t i = 0; i < TEST_COUNT(lines); i++) {
+        char line[256];
+
+        snprintf(line, sizeof line, "%s='%s'\n", lines[i].key, lines[i].value);
+        if (check(load(line)))
+            check_text(value_of(lines[i].key), lines[i].kept != NULL ? lines[i].kept : lines[i].value);
+        else
+            printf("#   %s: %s\n", line, error_text());
+    }
+}
+
+static void bad_mailbox_keys_say_why(void)
+{
+    static const struct {
+        const char *line, *problem;
+    } lines[] = {
+        {"TMAIL_LMTP_ADDRESS=", "\"\" names no place to connect to (expected unix:/path or inet:host:port, or several, separated by ;)"},
+        {"TMAIL_LMTP_ADDRESS=/run/dovecot/lmtp", "\"/run/dovecot/lmtp\" names no place to connect to"},
+        {"TMAIL_LMTP_ADDRESS='unix:/a;b'", "\"unix:/a;b\" names no place"},
+        {"TMAIL_LMTP_TLS=perhaps", "\"perhaps\" is no rule for TLS"},
+        {"TMAIL_LMTP_PROBE_DOMAINS='a.example;-'", "\"a.example;-\" is no list of domains (expected domains, separated by ;, or * for all)"},
+        {"TMAIL_LMTP_PROBE_DOMAINS='*;a.example'", "is no list of domains"},
+        {"TMAIL_LMTP_PROBE_DOMAINS='.example'", "is no list of domains"},
+        {"TMAIL_DOVECOT_QUOTA_STATUS=quota", "\"quota\" names no place to connect to (expected unix:/path or inet:host:port)"},
+        {"TMAIL_DOVECOT_QUOTA_STATUS='unix:/a;unix:/b;'", NULL}, /* a socket may have that name */
+        {"TMAIL_DOVECOT_LDA=dovecot-lda", "is no absolute path"},
+        {"TMAIL_DOVECOT_LDA_USER='a b'", "is no user name"},
+        {"TMAIL_PIPE_USER=", "is no user name"},
+        {"TMAIL_RECIPIENT_DELIMITER=+-", "\"+-\" cannot stand between a name and a detail (expected one of + - _ = ~ #, or nothing)"},
+        {"TMAIL_RECIPIENT_DELIMITER=.", "cannot stand between"},
+        {"TMAIL_RECIPIENT_DELIMITER=@", "cannot stand between"},
+        {"TMAIL_POSTMASTER=postmaster", "is no mail address in ASCII"},
+        {"TMAIL_POSTMASTER=j\xc3\xb6rg@b.example", "is no mail address in ASCII"},
+        {"TMAIL_LOCAL_DELIVERY=pipe", "expected"},
+        {"TMAIL_DELIVERD_LOCAL_CONCURRENCY=0", "expected"},
+        {"TMAIL_LOCAL_TIMEOUT=0", "expected"},
+    };
+
+    for (size_t i = 0; i < TEST_COUNT(lines); i++) {
+        if (!check(load(lines[i].line) == (lines[i].problem == NULL)))
+            printf("#   %s\n", lines[i].line);
+        else if (lines[i].problem != NULL)
+            check_has(error_text(), lines[i].problem);
+    }
+}
+
 static void mechanisms_are_read(void)
 {
     struct sasl_list l;
@@ -1290,6 +1377,8 @@ static const struct test_case cases[] = {
     TEST_CASE(listeners_are_read),
     TEST_CASE(bad_listeners_say_why),
     TEST_CASE(local_ips_are_read),
+    TEST_CASE(mailbox_keys_are_read),
+    TEST_CASE(bad_mailbox_keys_say_why),
     TEST_CASE(mechanisms_are_read),
     TEST_CASE(tls_rules_are_read),
     TEST_CASE(paths_follow_from_others),
