@@ -1,9 +1,9 @@
 /*
  * aliases - names that stand for others: rows of aliases.
  *
- * An alias is an address of a local domain that stands for addresses, here or elsewhere, or a domain that stands for another.  Those with a
- * command, and mini-lists, are an earlier tmail's and are known only to exist.  Changes take names as typed; an alias whose addresses lead
- * back to it is refused.
+ * An alias is an address of a local domain that stands for addresses, here or elsewhere, or for a command that gets the message, or both;
+ * or it is a domain that stands for another.  A mini-list is an alias whose members' copies come from the list.  Changes take names as
+ * typed; an alias whose addresses lead back to it is refused.
  */
 #ifndef DIRECTORY_ALIASES_H
 #define DIRECTORY_ALIASES_H
@@ -21,17 +21,27 @@ struct alias_row {
     bool is_domain, is_mini_list;
 };
 
+struct new_alias {
+    struct str alias;
+    struct str deliver_to; /* addresses, or a domain, separated by ; or spaces; empty: none */
+    struct str command;    /* words as base/argv.h reads them; empty: none */
+    bool is_list;
+    char delimiter;        /* before a detail, to see loops by; '\0': none */
+};
+
 /* ADDRESS (names.h) has a row of its own. */
 enum answer aliases_has_address(struct tables *t, struct str address);
 /* The same, and LOGIN is among those that it delivers to. */
 enum answer aliases_delivers_to(struct tables *t, struct str address, struct str login);
 /* The domain that DOMAIN stands for, in normal form, in TARGET (DOMAIN_SIZE bytes). */
 enum answer aliases_target(struct tables *t, struct str domain, char *target);
-/* The addresses that ADDRESS (names.h) stands for, and for nothing else, into ALIAS. */
-enum answer aliases_find(struct tables *t, struct str address, struct arena *arena, struct alias *alias);
+/* A domain that stands for DOMAIN, in ALIAS (DOMAIN_SIZE bytes). */
+enum answer aliases_of_domain(struct tables *t, struct str domain, char *alias);
+/* What ADDRESS (names.h) stands for, if for anything: fills the fields of FOUND that an alias has. */
+enum answer aliases_find(struct tables *t, struct str address, struct arena *arena, struct local *found);
 
-/* DELIVER_TO: addresses, separated by ; or spaces. */
-struct status aliases_add(struct tables *t, struct str alias, struct str deliver_to);
+struct status aliases_add(struct tables *t, const struct new_alias *a);
+/* With the rcpthost, where it is a domain.  The text of the success says what is left of the domain (mailbox.h). */
 struct status aliases_del(struct tables *t, struct str alias);
 struct status aliases_list(struct tables *t, void (*row)(void *context, const struct alias_row *r), void *context);
 

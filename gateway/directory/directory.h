@@ -42,6 +42,7 @@ struct route_question {
     struct str user;   /* login of the client, empty when it did not authenticate */
     struct str sender; /* envelope sender, LOCAL@normal-domain; empty for the null sender */
     struct str domain; /* destination in normal form */
+    bool named;        /* of rules that name the destination only */
 };
 
 /* What is asked about somebody who has logged in. */
@@ -50,10 +51,16 @@ struct user {
     bool active;
 };
 
-/* What an alias stands for; in the arena of the call. */
-struct alias {
-    struct str *targets; /* LOCAL@DOMAIN as it was written */
+/* What mail for an address of a local rcpthost comes to: a mailbox, or an alias; in the arena of the call. */
+struct local {
+    struct str mailbox; /* LOCAL@DOMAIN of the user, who has one; empty: it is an alias */
+    struct str detail;  /* what stood behind the delimiter: user+detail; empty: nothing */
+    bool is_catchall;   /* nobody has that address: it is the mailbox of the domain's catch-all */
+    struct str alias;   /* its own address, LOCAL@DOMAIN; empty: it is a mailbox */
+    struct str *targets; /* of an alias: LOCAL@DOMAIN as they were written */
     size_t count;
+    struct str command; /* of an alias: gets the message, too; empty: none */
+    bool is_list;       /* an alias that is a mini-list */
 };
 
 /* A name that may have a limit of its own (limits.h). */
@@ -79,10 +86,9 @@ struct directory {
     /* SENDER (LOCAL@normal-domain) is an address of LOGIN's: the login itself, an alias that delivers to it, or a row of senders.h. */
     enum answer (*may_send_as)(void *self, struct str login, struct str sender);
     enum answer (*rcpthost)(void *self, struct str domain, struct rcpthost *host);
-    /* A mailbox, alias or catch-all takes mail for LOCAL@DOMAIN, a local rcpthost. */
-    enum answer (*recipient)(void *self, struct str local, struct str domain);
-    /* LOCAL@DOMAIN, of a local rcpthost, stands for other addresses and for nothing else. */
-    enum answer (*alias)(void *self, struct str local, struct str domain, struct arena *arena, struct alias *alias);
+    /* What LOCAL@DOMAIN, of a local rcpthost, comes to.  DELIMITER: stands before a detail, '\0': there are none.  In this order: a mailbox of
+     * that address, an alias; the same without the detail; all of this at the domain that an alias domain stands for; the catch-all. */
+    enum answer (*local)(void *self, struct str local, struct str domain, char delimiter, struct arena *arena, struct local *found);
     enum answer (*relayip)(void *self, const struct address *client);
     /* All rows of the first rule that matches (INTERFACE: "Routes"), lowest priority first; *COUNT of them in *ROUTES, in ARENA. */
     enum answer (*routes)(void *self, const struct route_question *question, struct arena *arena, struct route **routes, size_t *count);

@@ -1,5 +1,7 @@
 #include "directory/rcpthosts.h"
 
+#include "directory/aliases.h"
+#include "directory/mailbox.h"
 #include "smtp/domain.h"
 
 enum answer rcpthosts_find(struct tables *t, struct str domain, struct rcpthost *host)
@@ -19,14 +21,15 @@ enum answer rcpthosts_find(struct tables *t, struct str domain, struct rcpthost 
     return found ? ANSWER_YES : ANSWER_NO;
 }
 
-struct status rcpthosts_insert(struct tables *t, struct str domain, bool is_local)
+struct status rcpthosts_insert(struct tables *t, struct str domain, const struct rcpthost *host)
 {
-    struct db_query *q = tables_query(t, "INSERT INTO rcpt_hosts (hostname, is_local, is_alias) VALUES (?1, ?2, 0)");
+    struct db_query *q = tables_query(t, "INSERT INTO rcpt_hosts (hostname, is_local, is_alias) VALUES (?1, ?2, ?3)");
 
     if (q == NULL)
         return tables_failed(t);
     db_bind_str(q, 1, domain);
-    db_bind_int(q, 2, is_local);
+    db_bind_int(q, 2, host->is_local);
+    db_bind_int(q, 3, host->is_alias);
     return tables_execute(t, q);
 }
 
@@ -43,7 +46,7 @@ static struct status insert_new(struct tables *t, struct str domain, bool is_loc
     case ANSWER_YES:
         return tables_refused("%.*s is already in rcpthosts, as %s domain", STR_ARG(domain), kind_of(&host));
     case ANSWER_NO:
-        return rcpthosts_insert(t, domain, is_local);
+        return rcpthosts_insert(t, domain, &(struct rcpthost){.is_local = is_local});
     case ANSWER_FAILED:
         break;
     }
@@ -63,20 +66,59 @@ struct status rcpthosts_add(struct tables *t, struct str domain, bool is_local)
     return tables_end(t, s);
 }
 
-struct status rcpthosts_del(struct tables *t, struct str domain)
+struct status rcpthosts_delete_alias(struct tables *t, struct str domain)
+{
+    struct db_query *q = tables_query(t, "DELETE FROM rcpt_hosts WHERE hostname = ?1 AND is_alias");
+
+    if (q == NULL)
+        return tables_failed(t);
+    db_bind_str(q, 1, domain);
+    return tables_execute(t, q);
+}
+
+/* Mail for either end of a domain alias would be taken for nobody. */
+static struct status check_aliases(struct tables *t, struct str domain)
+{
+    char other[DOMAIN_SIZE];
+    enum answer answer = aliases_target(t, domain, other);
+
+    if (answer == ANSWER_YES)
+        return tables_refused("%.*s is an alias of %s (see tmail alias del)", STR_ARG(domain), other);
+    if (answer == ANSWER_NO)
+        answer = aliases_of_domain(t, domain, other);
+    if (answer == ANSWER_YES)
+        return tables_refused("the domain %s is an alias of %.*s: delete that first (tmail alias del %s)", other, STR_ARG(domain), other);
+    return answer == ANSWER_NO ? status_ok() : tables_failed(t);
+}
+
+static struct status del(struct tables *t, struct str domain)
 {
     struct db_query *q = tables_query(t, "DELETE FROM rcpt_hosts WHERE hostname = ?1");
-    char normal[DOMAIN_SIZE];
     struct status s;
 
     if (q == NULL)
         return tables_failed(t);
-    /* What an earlier tmail took for a domain can be named as it is. */
-    db_bind_str(q, 1, domain_normalize(domain, normal) ? str_of(normal) : domain);
+    db_bind_str(q, 1, domain);
     s = tables_execute(t, q);
-    if (status_is_ok(&s) && db_changes(tables_db(t)) == 0)
-        s = tables_refused("%.*s is not in rcpthosts", STR_ARG(domain));
-    return s;
+    if (!status_is_ok(&s))
+        return s;
+    if (db_changes(tables_db(t)) == 0)
+        return tables_refused("%.*s is not in rcpthosts", STR_ARG(domain));
+    return mailbox_note_rest(t, domain);
+}
+
+struct status rcpthosts_del(struct tables *t, struct str domain)
+{
+    char normal[DOMAIN_SIZE];
+    struct status s = tables_begin(t);
+
+    if (domain_normalize(domain, normal)) /* what an earlier tmail took for a domain can be named as it is */
+        domain = str_of(normal);
+    if (status_is_ok(&s))
+        s = check_aliases(t, domain);
+    if (status_is_ok(&s))
+        s = del(t, domain);
+    return tables_end(t, s);
 }
 
 struct status rcpthosts_list(struct tables *t, void (*row)(void *context, const struct rcpthost_row *r), void *context)

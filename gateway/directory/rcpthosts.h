@@ -20,8 +20,11 @@ enum answer rcpthosts_find(struct tables *t, struct str domain, struct rcpthost 
 
 struct status rcpthosts_add(struct tables *t, struct str domain, bool is_local);
 /* The same for a domain in normal form that is not there yet, inside a change. */
-struct status rcpthosts_insert(struct tables *t, struct str domain, bool is_local);
+struct status rcpthosts_insert(struct tables *t, struct str domain, const struct rcpthost *host);
+/* Refused while the domain is one end of a domain alias.  The text of the success says whose mail ends with it (mailbox.h). */
 struct status rcpthosts_del(struct tables *t, struct str domain);
+/* An alias domain whose alias has gone, inside a change; none is fine. */
+struct status rcpthosts_delete_alias(struct tables *t, struct str domain);
 struct status rcpthosts_list(struct tables *t, void (*row)(void *context, const struct rcpthost_row *r), void *context);
 
 #endif

@@ -1,6 +1,7 @@
 #include "directory/route_text.h"
 
-enum { SMTP_PORT = 25 };
+#include <stdio.h>
+#include <string.h>
 
 const char *route_list_read(struct str text, struct route_list *list)
 {
@@ -62,11 +63,42 @@ static bool is_numeric(struct str text)
     return true;
 }
 
+#define LMTP "lmtp:"
+
+bool route_remote_is_lmtp(const char *remote)
+{
+    return str_starts(str_of(remote), STR(LMTP));
+}
+
+bool route_lmtp_endpoint(const char *remote, struct endpoint *e, struct arena *arena)
+{
+    return route_remote_is_lmtp(remote) && endpoint_parse(e, str_of(remote + sizeof LMTP - 1), arena);
+}
+
+/* In the form in which the table has it, without inet:. */
+static const char *read_lmtp(struct str text, char *to)
+{
+    struct arena arena;
+    struct endpoint e;
+    bool ok;
+
+    arena_init(&arena);
+    ok = endpoint_parse(&e, str_from(text, sizeof LMTP - 1), &arena);
+    if (ok && e.path != NULL)
+        snprintf(to, DOMAIN_SIZE, LMTP "unix:%s", e.path);
+    else if (ok)
+        ok = snprintf(to, DOMAIN_SIZE, strchr(e.host, ':') != NULL ? LMTP "[%s]:%d" : LMTP "%s:%d", e.host, e.port) < DOMAIN_SIZE;
+    arena_done(&arena);
+    return ok ? NULL : "bad LMTP host (expected lmtp:unix:/path or lmtp:HOST:PORT)";
+}
+
 const char *route_remote_read(struct str text, char *to)
 {
+    if (str_starts(text, STR(LMTP)))
+        return read_lmtp(text, to);
     if (read_ip(text, to) || (!is_numeric(text) && domain_normalize(text, to)))
         return NULL;
-    return "bad remote host (expected a host name, an IP address or mx)";
+    return "bad remote host (expected a host name, an IP address, mx, lmtp:unix:/path or lmtp:HOST:PORT)";
 }
 
 const char *route_remote_port_read(struct str text, char *to, int *port)

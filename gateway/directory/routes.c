@@ -170,7 +170,7 @@ static struct keys make_keys(const struct route_question *question, struct arena
     }
     k.sender[SENDER_ADDRESS] = arena_lower(arena, question->sender);
     k.sender[SENDER_DOMAIN] = name_domain(k.sender[SENDER_ADDRESS]);
-    k.where[ANYWHERE] = STR("*");
+    k.where[ANYWHERE] = question->named ? question->domain : STR("*");
     k.where[DESTINATION] = question->domain;
     return k;
 }
@@ -270,6 +270,8 @@ static struct status normalize_next_hop(const struct route_row *r, struct normal
     if (r->remote_host.length == 0)
         return tables_refused("a remote host (-rh) is needed");
     wrong = route_remote_read(r->remote_host, n->remote_host);
+    if (wrong == NULL && route_remote_is_lmtp(n->remote_host) && (r->port != SMTP_PORT || r->login.length > 0 || r->local_ips.length > 0))
+        return tables_refused("a route by LMTP has its port behind the host (lmtp:HOST:PORT), no login and no local addresses");
     if (wrong == NULL && r->local_ips.length > 0)
         wrong = route_locals_read(r->local_ips, &n->local_ips);
     if (wrong != NULL)

@@ -27,7 +27,8 @@ struct asked {
     const struct address *client;
     const struct route_question *route;
     struct arena *arena;
-    struct alias *alias;
+    char delimiter;
+    struct local *found;
     struct route **routes;
     size_t *count;
     int64_t id;
@@ -70,14 +71,9 @@ static enum answer ask_rcpthost(struct tables *t, const struct asked *a)
     return rcpthosts_find(t, a->domain, a->host);
 }
 
-static enum answer ask_recipient(struct tables *t, const struct asked *a)
+static enum answer ask_local(struct tables *t, const struct asked *a)
 {
-    return recipients_find(t, a->local, a->domain);
-}
-
-static enum answer ask_alias(struct tables *t, const struct asked *a)
-{
-    return recipients_alias(t, a->local, a->domain, a->arena, a->alias);
+    return recipients_find(t, a->local, a->domain, a->delimiter, a->arena, a->found);
 }
 
 static enum answer ask_relayip(struct tables *t, const struct asked *a)
@@ -146,15 +142,12 @@ static enum answer sql_rcpthost(void *self, struct str domain, struct rcpthost *
     return ask(self, ask_rcpthost, &(struct asked){.domain = domain, .host = host});
 }
 
-static enum answer sql_recipient(void *self, struct str local, struct str domain)
+static enum answer sql_local(void *self, struct str local, struct str domain, char delimiter, struct arena *arena, struct local *found)
 {
-    return ask(self, ask_recipient, &(struct asked){.local = local, .domain = domain});
-}
+    const struct asked asked = {.local = local, .domain = domain, .delimiter = delimiter, .arena = arena, .found = found};
 
-static enum answer sql_alias(void *self, struct str local, struct str domain, struct arena *arena, struct alias *alias)
-{
-    *alias = (struct alias){0};
-    return ask(self, ask_alias, &(struct asked){.local = local, .domain = domain, .arena = arena, .alias = alias});
+    *found = (struct local){0};
+    return ask(self, ask_local, &asked);
 }
 
 static enum answer sql_relayip(void *self, const struct address *client)
@@ -237,8 +230,7 @@ bool directory_open_sql(struct directory *d, const char *path, char *error, size
     d->user = sql_user;
     d->may_send_as = sql_may_send_as;
     d->rcpthost = sql_rcpthost;
-    d->recipient = sql_recipient;
-    d->alias = sql_alias;
+    d->local = sql_local;
     d->relayip = sql_relayip;
     d->routes = sql_routes;
     d->route = sql_route;

@@ -185,3 +185,10 @@ struct status tables_refused(const char *format, ...)
     buf_done(&text);
     return s;
 }
+
+struct status tables_unless(struct tables *t, enum answer answer, struct status refusal)
+{
+    if (answer == ANSWER_FAILED)
+        return tables_failed(t);
+    return answer == ANSWER_YES ? refusal : status_ok();
+}

@@ -6,7 +6,8 @@
  *     struct status s = tables_begin(t);
  *     if (status_is_ok(&s)) s = insert(t, …);
  *     return tables_end(t, s);
- * A change that was refused is 550 with the reason; one that could not be tried is 451 with what SQLite said.  Both are for administrators.
+ * A change that was refused is 550 with the reason; one that could not be tried is 451 with what SQLite said.  Both are for administrators,
+ * and so is the text of a success, where it has one: what else they should know.
  */
 #ifndef DIRECTORY_TABLES_H
 #define DIRECTORY_TABLES_H
@@ -42,5 +43,7 @@ struct status tables_failed(struct tables *t);
 /* Runs a statement without rows and ends it. */
 struct status tables_execute(struct tables *t, struct db_query *q);
 struct status tables_refused(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* NO: success; YES: REFUSAL; FAILED: what SQLite said. */
+struct status tables_unless(struct tables *t, enum answer answer, struct status refusal);
 
 #endif

@@ -2,18 +2,14 @@
 
 #include "directory/aliases.h"
 #include "directory/credentials.h"
-#include "directory/names.h"
-#include "directory/rcpthosts.h"
+#include "directory/mailbox.h"
 #include "directory/senders.h"
-
-#include <string.h>
 
 /* A new user on its way into the table. */
 struct entry {
     const struct new_user *new;
     char login[NAME_SIZE];
     struct credentials credentials;
-    struct str local, domain; /* of login; empty for a word */
     struct buf quota, home;
 };
 
@@ -22,84 +18,21 @@ enum answer users_has_mailbox(struct tables *t, struct str address)
     return tables_ask(tables_query(t, "SELECT 1 FROM users WHERE login = ?1 AND have_mailbox"), address);
 }
 
-static struct db_query *catchall_query(struct tables *t)
+enum answer users_find_catchall(struct tables *t, struct str domain, struct arena *arena, struct str *login)
 {
-    return tables_query(t, "SELECT login FROM users WHERE is_catchall AND substr(login, instr(login, '@') + 1) = ?1"
-                           " AND instr(login, '@') > 1 AND have_mailbox");
-}
+    struct db_query *q = tables_query(t, "SELECT login FROM users WHERE is_catchall AND substr(login, instr(login, '@') + 1) = ?1"
+                                         " AND instr(login, '@') > 1 AND have_mailbox");
+    bool found;
 
-enum answer users_has_catchall(struct tables *t, struct str domain)
-{
-    return tables_ask(catchall_query(t), domain);
-}
-
-/* "512K", "200M", "1G", or bytes; as Dovecot's quota rules have it. */
-static bool read_quota(struct str text, struct buf *to)
-{
-    struct str number = text;
-    uint64_t value;
-    char unit = '\0';
-
-    if (text.length > 0 && strchr("kmgKMG", text.data[text.length - 1]) != NULL) {
-        unit = (char)(text.data[text.length - 1] & ~0x20);
-        number.length--;
-    }
-    if (!str_number(number, INT64_MAX >> (unit == '\0' ? 0 : 30), &value))
-        return false;
-    buf_add_number(to, (int64_t)value);
-    if (unit != '\0')
-        buf_add_byte(to, unit);
-    return true;
-}
-
-static void write_quota(int64_t bytes, struct buf *to)
-{
-    static const char units[] = "KMG";
-    size_t unit = 0;
-
-    while (unit < sizeof units - 1 && bytes > 0 && bytes % 1024 == 0) {
-        bytes /= 1024;
-        unit++;
-    }
-    buf_add_number(to, bytes);
-    if (unit > 0)
-        buf_add_byte(to, units[unit - 1]);
-}
-
-/* The first character, which is one to four bytes of UTF-8. */
-static struct str first_character(struct str text)
-{
-    size_t length = 1;
-
-    while (length < text.length && ((unsigned char)text.data[length] & 0xc0) == 0x80)
-        length++;
-    return str_part(text, 0, length);
-}
-
-static void write_home(struct entry *e)
-{
-    const struct str parts[] = {first_character(e->domain), e->domain, first_character(e->local), e->local};
-    struct str base = e->new->home_base;
-
-    while (base.length > 1 && str_ends(base, STR("/")))
-        base.length--;
-    buf_add(&e->home, base);
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        buf_add_byte(&e->home, '/');
-        buf_add(&e->home, parts[i]);
-    }
-}
-
-/* The local part becomes the name of a folder. */
-static struct status check_mailbox(const struct entry *e)
-{
-    if (e->domain.length == 0)
-        return tables_refused("the login of a mailbox is an address, %s is none", e->login);
-    if (str_has(e->local, '/') || str_has(e->local, '"') || e->local.length > 64)
-        return tables_refused("%s cannot be the name of a mailbox", e->login);
-    if (str_starts(e->domain, STR("[")))
-        return tables_refused("a mailbox needs a domain, not the address %.*s", STR_ARG(e->domain));
-    return status_ok();
+    if (q == NULL)
+        return ANSWER_FAILED;
+    db_bind_str(q, 1, domain);
+    found = db_step(q);
+    if (found)
+        *login = arena_str(arena, db_str(q, 0));
+    if (!db_finish(q))
+        return ANSWER_FAILED;
+    return found ? ANSWER_YES : ANSWER_NO;
 }
 
 static struct status check_login(struct entry *e)
@@ -110,8 +43,6 @@ static struct status check_login(struct entry *e)
         return tables_refused("a login has %d to %d characters", LOGIN_MIN, LOGIN_MAX);
     if (!name_login(login, e->login))
         return tables_refused("\"%.*s\" is no login (expected an address, or a word without @ and spaces)", STR_ARG(login));
-    e->local = name_local(str_of(e->login));
-    e->domain = name_domain(str_of(e->login));
     return status_ok();
 }
 
@@ -128,66 +59,24 @@ static struct status check_new(struct entry *e)
         return tables_refused("a quota needs a mailbox (-m)");
     if (!u->mailbox)
         return s;
-    s = check_mailbox(e);
+    s = mailbox_check_login(str_of(e->login));
     if (!status_is_ok(&s))
         return s;
-    if (u->quota.length == 0)
-        write_quota(u->default_quota, &e->quota);
-    else if (!read_quota(u->quota, &e->quota))
-        return tables_refused("\"%.*s\" is no quota (expected bytes, or a number with K, M or G)", STR_ARG(u->quota));
-    write_home(e);
+    mailbox_join_home(u->home_base, str_of(e->login), &e->home);
+    if (u->quota.length > 0)
+        return mailbox_read_quota(u->quota, &e->quota);
+    mailbox_write_quota(u->default_quota, &e->quota);
     return s;
-}
-
-/* NO: go on; YES: REFUSAL; FAILED: what SQLite said. */
-static struct status unless(struct tables *t, enum answer answer, struct status refusal)
-{
-    if (answer == ANSWER_FAILED)
-        return tables_failed(t);
-    return answer == ANSWER_YES ? refusal : status_ok();
 }
 
 static struct status check_name_is_free(struct tables *t, const struct entry *e)
 {
     enum answer answer = tables_ask(tables_query(t, "SELECT 1 FROM users WHERE login = ?1"), str_of(e->login));
-    struct status s = unless(t, answer, tables_refused("user %s already exists", e->login));
+    struct status s = tables_unless(t, answer, tables_refused("user %s already exists", e->login));
 
     if (status_is_ok(&s) && e->new->mailbox)
-        s = unless(t, aliases_has_address(t, str_of(e->login)), tables_refused("%s is an existing alias", e->login));
+        s = tables_unless(t, aliases_has_address(t, str_of(e->login)), tables_refused("%s is an existing alias", e->login));
     return s;
-}
-
-static struct status make_domain_local(struct tables *t, struct str domain)
-{
-    struct rcpthost host;
-
-    switch (rcpthosts_find(t, domain, &host)) {
-    case ANSWER_NO:
-        return rcpthosts_insert(t, domain, true);
-    case ANSWER_YES:
-        if (host.is_alias)
-            return tables_refused("domain %.*s is an alias of another domain", STR_ARG(domain));
-        return host.is_local ? status_ok() : tables_refused("domain %.*s is in rcpthosts as a remote domain", STR_ARG(domain));
-    case ANSWER_FAILED:
-        break;
-    }
-    return tables_failed(t);
-}
-
-static struct status check_only_catchall(struct tables *t, struct str domain)
-{
-    struct db_query *q = catchall_query(t);
-    struct status s = status_ok();
-
-    if (q == NULL)
-        return tables_failed(t);
-    db_bind_str(q, 1, domain);
-    if (db_step(q)) {
-        struct str login = db_str(q, 0);
-
-        s = tables_refused("domain %.*s already has a catch-all: %.*s", STR_ARG(domain), STR_ARG(login));
-    }
-    return db_finish(q) ? s : tables_failed(t);
 }
 
 static struct status insert(struct tables *t, const struct entry *e)
@@ -213,14 +102,15 @@ static struct status insert(struct tables *t, const struct entry *e)
 
 static struct status add(struct tables *t, const struct entry *e)
 {
+    struct str login = str_of(e->login);
     struct status s = tables_begin(t);
 
     if (status_is_ok(&s))
         s = check_name_is_free(t, e);
     if (status_is_ok(&s) && e->new->mailbox)
-        s = make_domain_local(t, e->domain);
+        s = mailbox_make_domain_local(t, name_domain(login));
     if (status_is_ok(&s) && e->new->catchall)
-        s = check_only_catchall(t, e->domain);
+        s = mailbox_check_only_catchall(t, name_domain(login), login);
     if (status_is_ok(&s))
         s = insert(t, e);
     return tables_end(t, s);
@@ -241,88 +131,61 @@ struct status users_add(struct tables *t, const struct new_user *u)
     return s;
 }
 
-/* Runs Q, whose parameters are bound, and minds that it met the user. */
-static struct status change_one(struct tables *t, struct db_query *q, struct str login)
+static enum answer read_home(struct tables *t, struct str login, struct buf *home)
 {
-    if (!db_execute(q))
-        return tables_failed(t);
-    if (db_changes(tables_db(t)) == 0)
-        return tables_refused("user %.*s does not exist", STR_ARG(login));
-    return status_ok();
-}
-
-static struct status set_credentials(struct tables *t, struct str login, const struct credentials *c)
-{
-    struct db_query *q = tables_query(t, "UPDATE users SET passwd = ?2, dove_passwd = ?3, scram_sha256 = ?4, cram_md5 = ?5"
-                                         " WHERE login = ?1");
+    struct db_query *q = tables_query(t, "SELECT home FROM users WHERE login = ?1");
+    bool found;
 
     if (q == NULL)
-        return tables_failed(t);
+        return ANSWER_FAILED;
     db_bind_str(q, 1, login);
-    db_bind_str(q, 2, str_of(c->passwd));
-    db_bind_str(q, 3, str_of(c->dove_passwd));
-    db_bind_str(q, 4, str_of(c->scram));
-    db_bind_optional(q, 5, str_of(c->cram));
-    return change_one(t, q, login);
-}
-
-static struct status set_active(struct tables *t, struct str login, bool active)
-{
-    struct db_query *q = tables_query(t, "UPDATE users SET active = ?2 WHERE login = ?1");
-
-    if (q == NULL)
-        return tables_failed(t);
-    db_bind_str(q, 1, login);
-    db_bind_str(q, 2, active ? STR("Y") : STR("N"));
-    return change_one(t, q, login);
-}
-
-static struct status update(struct tables *t, struct str login, const struct user_update *u, const struct credentials *c)
-{
-    struct status s = tables_begin(t);
-
-    if (status_is_ok(&s) && u->password != NULL)
-        s = set_credentials(t, login, c);
-    if (status_is_ok(&s) && u->active != NULL)
-        s = set_active(t, login, *u->active);
-    return tables_end(t, s);
-}
-
-struct status users_update(struct tables *t, struct str login, const struct user_update *u)
-{
-    struct credentials c = {0};
-    struct status s = status_ok();
-    char stored[NAME_SIZE];
-
-    if (u->password != NULL)
-        s = credentials_make(*u->password, u->cram_md5, &c);
-    if (status_is_ok(&s))
-        s = update(t, name_stored_login(login, stored), u, &c);
-    credentials_done(&c);
-    return s;
+    found = db_step(q);
+    if (found)
+        buf_add(home, db_str(q, 0));
+    if (!db_finish(q))
+        return ANSWER_FAILED;
+    return found ? ANSWER_YES : ANSWER_NO;
 }
 
 static struct status delete_row(struct tables *t, struct str login)
 {
     struct db_query *q = tables_query(t, "DELETE FROM users WHERE login = ?1");
+    struct status s;
 
     if (q == NULL)
         return tables_failed(t);
     db_bind_str(q, 1, login);
-    return change_one(t, q, login);
+    s = tables_execute(t, q);
+    return status_is_ok(&s) ? senders_forget(t, login) : s;
 }
 
-struct status users_del(struct tables *t, struct str login)
+static struct status del(struct tables *t, struct gone_user *gone)
 {
-    char stored[NAME_SIZE];
-    struct status s = tables_begin(t);
+    struct str login = str_of(gone->login);
+    enum answer answer = read_home(t, login, &gone->home);
+    struct status s;
 
-    login = name_stored_login(login, stored);
+    if (answer == ANSWER_NO)
+        return tables_refused("user %s does not exist", gone->login);
+    s = answer == ANSWER_YES ? delete_row(t, login) : tables_failed(t);
+    return status_is_ok(&s) && gone->home.length > 0 ? mailbox_note_domain(t, name_domain(login)) : s;
+}
+
+struct status users_del(struct tables *t, struct str login, struct gone_user *gone)
+{
+    struct gone_user nobody = {0};
+    struct gone_user *g = gone != NULL ? gone : &nobody;
+    char name[NAME_SIZE];
+    struct status s = status_ok();
+
+    if (!str_copy(name_stored_login(login, name), g->login, sizeof g->login))
+        s = tables_refused("user %.*s does not exist", STR_ARG(login));
     if (status_is_ok(&s))
-        s = delete_row(t, login);
+        s = tables_begin(t);
     if (status_is_ok(&s))
-        s = senders_forget(t, login);
-    return tables_end(t, s);
+        s = tables_end(t, del(t, g));
+    buf_done(&nobody.home);
+    return s;
 }
 
 struct status users_list(struct tables *t, void (*row)(void *context, const struct user_row *r), void *context)

@@ -9,6 +9,7 @@
 #define DIRECTORY_USERS_H
 
 #include "directory/directory.h"
+#include "directory/names.h"
 #include "directory/tables.h"
 
 enum { LOGIN_MIN = 4, LOGIN_MAX = 256 };
@@ -29,20 +30,33 @@ struct user_row {
     bool scram, cram_md5; /* the challenge mechanisms that there is something kept for */
 };
 
+/* What stays is NULL, or empty. */
 struct user_update {
-    const struct str *password; /* NULL: it stays */
-    bool cram_md5;              /* of a new password: keep what CRAM-MD5 needs */
-    const bool *active;         /* NULL: it stays */
+    const struct str *password;
+    bool cram_md5; /* of a new password: keep what CRAM-MD5 needs */
+    const bool *active, *mailbox, *relay, *catchall;
+    struct str quota;
+    int64_t default_quota; /* of a mailbox that is new */
+    struct str home_base;
+};
+
+/* A user who has gone. */
+struct gone_user {
+    char login[NAME_SIZE];
+    struct buf home; /* as the table had it */
 };
 
 /* ADDRESS and DOMAIN as names.h has them. */
 enum answer users_has_mailbox(struct tables *t, struct str address);
-enum answer users_has_catchall(struct tables *t, struct str domain);
+/* The login of the domain's catch-all, in ARENA. */
+enum answer users_find_catchall(struct tables *t, struct str domain, struct arena *arena, struct str *login);
 
 struct status users_add(struct tables *t, const struct new_user *u);
+/* By the rules of users_add.  A mailbox that is taken away keeps its home, on disk and in the table, and gets it back. */
 struct status users_update(struct tables *t, struct str login, const struct user_update *u);
-/* With the user's senders (senders.h).  Leaves the mailbox on disk and the domain in rcpthosts. */
-struct status users_del(struct tables *t, struct str login);
+/* With the user's senders (senders.h).  Leaves the mailbox on disk and the domain in rcpthosts, which the text of the success says where it
+ * was the last of it (mailbox.h).  GONE, whose home the caller frees, may be NULL. */
+struct status users_del(struct tables *t, struct str login, struct gone_user *gone);
 struct status users_list(struct tables *t, void (*row)(void *context, const struct user_row *r), void *context);
 
 #endif

@@ -103,7 +103,12 @@ static void text_of(const char *text, char *to, size_t size)
 
 static enum answer recipient(const char *local, const char *domain)
 {
-    return world.directory.recipient(world.directory.self, str_of(local), str_of(domain));
+    struct arena arena = {0};
+    struct local found;
+    enum answer answer = world.directory.local(world.directory.self, str_of(local), str_of(domain), '+', &arena, &found);
+
+    arena_done(&arena);
+    return answer;
 }
 
 static enum answer rcpthost(const char *domain)
@@ -245,7 +250,7 @@ static const char predecessor[] =
 
 static enum answer find_route(const char *user, const char *sender, const char *domain, char *host, size_t size)
 {
-    const struct route_question question = {str_of(user), str_of(sender), str_of(domain)};
+    const struct route_question question = {.user = str_of(user), .sender = str_of(sender), .domain = str_of(domain)};
     struct arena arena;
     struct route *routes;
     size_t count;
@@ -510,12 +515,15 @@ static void nothing_is_a_pattern(void)
 static void nul_bytes_end_nothing(void)
 {
     struct rcpthost host;
+    struct arena arena = {0};
+    struct local found;
 
     setup();
     check_ok(add_user("joe@example.com", true, false), "user");
     check_number(world.directory.rcpthost(world.directory.self, STR("example.com\0.evil"), &host), ANSWER_NO);
-    check_number(world.directory.recipient(world.directory.self, STR("joe\0x"), STR("example.com")), ANSWER_NO);
-    check_number(world.directory.recipient(world.directory.self, STR("joe"), STR("example.com\0")), ANSWER_NO);
+    check_number(world.directory.local(world.directory.self, STR("joe\0x"), STR("example.com"), '+', &arena, &found), ANSWER_NO);
+    check_number(world.directory.local(world.directory.self, STR("joe"), STR("example.com\0"), '+', &arena, &found), ANSWER_NO);
+    arena_done(&arena);
     teardown();
 }
 
@@ -553,6 +561,89 @@ static void recipients_are_found_by_each_rule(void)
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
         if (!check_number(recipient(table[i].local, table[i].domain), table[i].answer))
             printf("# %s@%s\n", table[i].local, table[i].domain);
+    teardown();
+}
+
+/* "mailbox", "mailbox+detail", "*mailbox" of a catch-all, "alias=targets|command" with (list) behind a mini-list's; "" for nobody. */
+static void describe(const struct local *found, struct buf *to)
+{
+    buf_print(to, "%s%.*s%.*s", found->is_catchall ? "*" : "", STR_ARG(found->mailbox), STR_ARG(found->alias));
+    if (found->alias.length > 0)
+        buf_add_byte(to, '=');
+    for (size_t i = 0; i < found->count; i++)
+        buf_print(to, "%.*s,", STR_ARG(found->targets[i]));
+    if (found->command.length > 0)
+        buf_print(to, "|%.*s", STR_ARG(found->command));
+    if (found->is_list)
+        buf_add_text(to, "(list)");
+    if (found->detail.length > 0)
+        buf_print(to, " +%.*s", STR_ARG(found->detail));
+}
+
+static void check_local(const char *local, const char *domain, char delimiter, const char *expected)
+{
+    struct arena arena = {0};
+    struct buf text = {0};
+    struct local found = {.is_catchall = true, .alias = STR("left over")};
+    enum answer answer = world.directory.local(world.directory.self, str_of(local), str_of(domain), delimiter, &arena, &found);
+
+    check_number(answer, expected[0] != '\0' ? ANSWER_YES : ANSWER_NO);
+    describe(&found, &text);
+    if (!check_text(buf_text(&text), expected))
+        printf("# %s@%s\n", local, domain);
+    buf_done(&text);
+    arena_done(&arena);
+}
+
+static void recipients_are_what_they_are(void)
+{
+    static const struct {
+        const char *local, *domain, *found;
+        char delimiter;
+    } table[] = {
+        {"joe", "example.com", "joe@example.com", '+'},
+        {"JOE", "example.com", "joe@example.com", '\0'},
+        {"Joe+Some.Thing", "example.com", "joe@example.com +Some.Thing", '+'},
+        {"joe+a+b", "example.com", "joe@example.com +a+b", '+'},
+        {"joe+", "example.com", "joe@example.com", '+'},
+        {"joe+x", "example.com", "", '\0'},
+        {"joe-x", "example.com", "", '+'},
+        {"joe-x", "example.com", "joe@example.com +x", '-'},
+        {"+joe", "example.com", "", '+'},
+        {"+", "example.com", "", '+'},
+        {"jo+e", "example.com", "jo+e@example.com", '+'}, /* a name of its own */
+        {"jo+e+x", "example.com", "", '+'},
+        {"a b", "example.com", "\"a b\"@example.com=joe@example.com,", '+'},
+        {"a b+c d", "example.com", "\"a b\"@example.com=joe@example.com, +c d", '+'},
+        {"sales", "example.com", "sales@example.com=joe@example.com,X@else.example,", '+'},
+        {"Sales+x", "example.com", "sales@example.com=joe@example.com,X@else.example, +x", '+'},
+        {"run", "example.com", "run@example.com=|cat 'a b'", '+'},
+        {"both", "example.com", "both@example.com=joe@example.com,|cat", '+'},
+        {"list", "example.com", "list@example.com=joe@example.com,(list)", '+'},
+        {"empty", "example.com", "", '+'},
+        {"joe+x", "alias.example", "joe@example.com +x", '+'},
+        {"sales+x", "alias.example", "sales@example.com=joe@example.com,X@else.example, +x", '+'},
+        {"own", "alias.example", "own@alias.example=joe@example.com,", '+'},
+        {"any+x", "catch.example", "*all@catch.example", '+'},
+        {"all+x", "catch.example", "all@catch.example +x", '+'},
+        {"any", "tocatch.example", "*all@catch.example", '+'},
+        {"empty", "catch.example", "*all@catch.example", '+'},
+    };
+
+    setup();
+    check_ok(add_user("joe@example.com", true, false), "user");
+    check_ok(add_user("jo+e@example.com", true, false), "user");
+    check_ok(add_user("all@catch.example", true, true), "user");
+    sql("INSERT INTO aliases (alias, deliver_to, pipe, is_dom_alias, is_mini_list) VALUES"
+        " ('sales@example.com', 'joe@example.com;X@else.example', NULL, 0, 0), ('run@example.com', '', 'cat ''a b''', 0, 0),"
+        " ('\"a b\"@example.com', 'joe@example.com', '', 0, 0), ('both@example.com', 'joe@example.com', 'cat', 0, 0),"
+        " ('list@example.com', 'joe@example.com', '', 0, 1), ('empty@example.com', ' ; ', '', 0, 1), ('empty@catch.example', NULL, NULL, "
+        "0, 0),"
+        " ('\"\"@example.com', 'joe@example.com', '', 0, 0),"
+        " ('own@alias.example', 'joe@example.com', NULL, NULL, NULL), ('alias.example', 'Example.com', '', 1, 0),"
+        " ('tocatch.example', 'catch.example', '', 1, 0)");
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        check_local(table[i].local, table[i].domain, table[i].delimiter, table[i].found);
     teardown();
 }
 
@@ -725,10 +816,10 @@ static void a_mailbox_makes_its_domain_local(void)
     check_number(world.directory.rcpthost(world.directory.self, STR("xn--bcher-kva.example"), &host), ANSWER_YES);
     check(host.is_local);
     check_number(recipient("joe", "xn--bcher-kva.example"), ANSWER_YES);
-    check_ok(users_del(world.tables, STR("JOE@xn--bcher-kva.example")), "del");
+    check_ok(users_del(world.tables, STR("JOE@xn--bcher-kva.example"), NULL), "del");
     check_number(recipient("joe", "xn--bcher-kva.example"), ANSWER_NO);
     check_number(rcpthost("xn--bcher-kva.example"), ANSWER_YES);
-    check_refused(users_del(world.tables, STR("joe@xn--bcher-kva.example")), "does not exist");
+    check_refused(users_del(world.tables, STR("joe@xn--bcher-kva.example"), NULL), "does not exist");
     teardown();
 }
 
@@ -972,6 +1063,7 @@ static const struct test_case cases[] = {
     TEST_CASE(nothing_is_a_pattern),
     TEST_CASE(nul_bytes_end_nothing),
     TEST_CASE(recipients_are_found_by_each_rule),
+    TEST_CASE(recipients_are_what_they_are),
     TEST_CASE(catchall_uses_an_index),
     TEST_CASE(networks_have_edges),
     TEST_CASE(networks_may_overlap),

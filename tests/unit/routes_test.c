@@ -78,7 +78,7 @@ static void sql(const char *text)
 /* The next hops of the answer, joined with spaces; "none" or "failed". */
 static void find(const char *user, const char *sender, const char *domain, char *to, size_t size)
 {
-    const struct route_question question = {str_of(user), str_of(sender), str_of(domain)};
+    const struct route_question question = {.user = str_of(user), .sender = str_of(sender), .domain = str_of(domain)};
     struct arena arena;
     struct route *routes;
     struct buf b = {0};

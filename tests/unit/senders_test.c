@@ -193,10 +193,10 @@ static void rows_go_with_their_user(void)
     check_ok(users_add(world.tables, &joe), "user");
     check_ok(add("joe@example.com", "b.example"), "add");
     check_ok(add("joe", "b.example"), "add");
-    check_refused(users_del(world.tables, STR("jim@example.com")), "does not exist");
-    check_ok(users_del(world.tables, STR("JOE@example.com")), "del");
+    check_refused(users_del(world.tables, STR("jim@example.com"), NULL), "does not exist");
+    check_ok(users_del(world.tables, STR("JOE@example.com"), NULL), "del");
     check_list("", "joe=b.example ");
-    check_refused(users_del(world.tables, STR("joe")), "does not exist");
+    check_refused(users_del(world.tables, STR("joe"), NULL), "does not exist");
     check_list("", "joe=b.example ");
     teardown();
 }
