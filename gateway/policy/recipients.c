@@ -1,5 +1,7 @@
 #include "policy/recipients.h"
 
+#include "policy/residents.h"
+
 static struct policy_verdict refused(struct status status, bool unknown_recipient)
 {
     return (struct policy_verdict){.status = status, .unknown_recipient = unknown_recipient};
@@ -15,9 +17,16 @@ static struct policy_verdict accepted(enum policy_rule rule)
     return (struct policy_verdict){.status = status_make(250, "", "ok"), .rule = rule};
 }
 
-static struct policy_verdict local_recipient(const struct directory *d, const struct path *path)
+static struct policy_verdict local_recipient(const struct directory *d, const struct conf *conf, const struct path *path)
 {
-    switch (d->recipient(d->self, path->local, path->host)) {
+    struct resident found;
+    struct arena arena;
+    enum answer answer;
+
+    arena_init(&arena);
+    answer = policy_resident(d, conf, path, &arena, &found);
+    arena_done(&arena);
+    switch (answer) {
     case ANSWER_YES:
         return (struct policy_verdict){.status = status_make(250, "", "ok"), .rule = POLICY_RCPTHOST, .is_local = true};
     case ANSWER_NO:
@@ -61,20 +70,16 @@ static struct policy_verdict by_client(const struct directory *d, const struct p
     return refused(status_make(554, "5.7.1", "<%.*s>: Relay access denied.", STR_ARG(path->address)), false);
 }
 
-static bool is_our_postmaster(const struct path *path, const char *me)
-{
-    return path_is_postmaster(path) || (str_equal_nocase(path->local, STR("postmaster")) && str_equal(path->host, str_of(me)));
-}
-
-struct policy_verdict policy_recipient(const struct directory *d, const struct policy_client *client, const char *me, const struct path *path)
+struct policy_verdict policy_recipient(const struct directory *d, const struct policy_client *client, const struct conf *conf,
+                                       const struct path *path)
 {
     struct rcpthost host;
 
-    if (is_our_postmaster(path, me))
+    if (policy_is_host_role(conf, path))
         return accepted(POLICY_POSTMASTER);
     switch (d->rcpthost(d->self, path->host, &host)) {
     case ANSWER_YES:
-        return host.is_local ? local_recipient(d, path) : accepted(POLICY_RCPTHOST);
+        return host.is_local ? local_recipient(d, conf, path) : accepted(POLICY_RCPTHOST);
     case ANSWER_NO:
         return by_client(d, client, path);
     case ANSWER_FAILED:
@@ -85,8 +90,13 @@ struct policy_verdict policy_recipient(const struct directory *d, const struct p
 
 const char *policy_rule_text(enum policy_rule rule)
 {
-    static const char *const texts[] = {"", "postmaster of this host", "the domain is a rcpthost", "the client is a relayip", "the login may relay",
-                                        "a sender that was rewritten here"};
+    static const char *const texts[] = {"",
+                                        "postmaster of this host",
+                                        "the domain is a rcpthost",
+                                        "the client is a relayip",
+                                        "the login may relay",
+                                        "a sender that was rewritten here",
+                                        "Dovecot has the mailbox"};
 
     return texts[rule];
 }

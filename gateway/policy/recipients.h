@@ -1,16 +1,17 @@
 /*
  * recipients - may this client send to this recipient?
  *
- * The order is INTERFACE's, first match: the recipient's domain is a rcpthost (a local one must know the mailbox, alias or catch-all) · the
+ * The order is INTERFACE's, first match: the recipient's domain is a rcpthost (a local one must know the address, residents.h) · the
  * client's address is a relayip · the client logged in as an active user with relay rights · else no.  The user is asked for each time: a
  * right that was taken away is gone with the next command.  <postmaster>, without a domain or with that of this host, is always taken (RFC
- * 5321 section 4.5.1).  A question that could not be asked is 451 4.3.0: neither an acceptance nor "no such user".  Blocks for the
- * directory.
+ * 5321 section 4.5.1), and so is abuse of this host where TMAIL_POSTMASTER is set.  A question that could not be asked is 451 4.3.0:
+ * neither an acceptance nor "no such user".  Blocks for the directory.
  */
 #ifndef POLICY_RECIPIENTS_H
 #define POLICY_RECIPIENTS_H
 
 #include "base/status.h"
+#include "conf/conf.h"
 #include "directory/directory.h"
 #include "smtp/path.h"
 
@@ -21,7 +22,7 @@ struct policy_client {
 };
 
 /* Which rule let a recipient in. */
-enum policy_rule { POLICY_NONE, POLICY_POSTMASTER, POLICY_RCPTHOST, POLICY_RELAYIP, POLICY_LOGIN, POLICY_SRS };
+enum policy_rule { POLICY_NONE, POLICY_POSTMASTER, POLICY_RCPTHOST, POLICY_RELAYIP, POLICY_LOGIN, POLICY_SRS, POLICY_MAILBOX };
 
 struct policy_verdict {
     struct status status;
@@ -30,7 +31,8 @@ struct policy_verdict {
     bool unknown_recipient; /* refused because nobody has that address */
 };
 
-struct policy_verdict policy_recipient(const struct directory *d, const struct policy_client *client, const char *me, const struct path *path);
+struct policy_verdict policy_recipient(const struct directory *d, const struct policy_client *client, const struct conf *conf,
+                                       const struct path *path);
 /* The rule in words, for the history: "the login may relay". */
 const char *policy_rule_text(enum policy_rule rule);
 /* Gives <postmaster> the domain ME. */
