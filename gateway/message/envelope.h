@@ -20,7 +20,8 @@ struct recipient {
     struct str orcpt;
     struct str taken; /* why it was accepted */
     int64_t route;    /* that an administrator chose; 0: the rules decide */
-    struct str sender; /* another than the message's, for this one alone (smtp/srs.h); empty: none */
+    struct str sender; /* another than the message's, for this one alone (smtp/srs.h, or its list's); empty: none */
+    struct str list;   /* address of the mini-list whose member it is; empty: of none */
 };
 
 /* What a message is to those who report: nothing answers a report, and only the first is told to the postmaster. */
@@ -46,6 +47,7 @@ struct envelope {
     struct str via;     /* protocol and TLS it came in by, for people; empty: it was made here */
     enum message_kind kind;
     enum body_type body;
+    uint64_t announced; /* octets of content that MAIL spoke of (RFC 1870); 0: it did not */
     bool smtputf8; /* the header needs SMTPUTF8 (RFC 6531 section 3.6); addresses show themselves whether they do */
     bool auth; /* MAIL had an AUTH parameter: those whom we log in at are told AUTH=<> (RFC 4954 section 5) */
     bool tls_optional; /* goes out in spite of any failure of TLS, and is not counted for TLS reports (RFC 8460 section 3) */

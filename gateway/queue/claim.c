@@ -35,7 +35,7 @@ static void prepare_finding(struct claims *c, struct db *db)
     c->message = db_prepare(db, "SELECT session, arrived, sender, sender_host, user, client, helo, body, smtputf8, ret, envid, size, kind "
                                 "FROM message WHERE id = ?");
     c->content = db_prepare(db, "SELECT content FROM message WHERE id = ?");
-    c->recipients = db_prepare(db, "SELECT number, address, domain, notify, orcpt, due, flushed, attempts, warn, route, taken, sender FROM recipient "
+    c->recipients = db_prepare(db, "SELECT number, address, domain, notify, orcpt, due, flushed, attempts, warn, route, taken, sender, list FROM recipient "
                                    "WHERE message = ? AND state = 1 AND due <= ?");
 }
 
@@ -46,7 +46,7 @@ static void prepare_settling(struct claims *c, struct db *db)
     c->later = db_prepare(db, "UPDATE recipient SET " AFTER_WISH("1") ", crashes = 0, warn = max(warn, ?11), due = ?3, " OUTCOME ONE);
     c->failed = db_prepare(db, "UPDATE recipient SET " AFTER_WISH("4") ", due = ?3, tried = ?4, host = ?5, code = ?6, enhanced = ?7, reason = ?8, tls = ?9, "
                                "from_peer = ?10" ONE);
-    c->relayed = db_prepare(db, "UPDATE recipient SET wish = 0, owner = NULL, state = 6, due = ?3, tried = ?4, host = ?5, code = ?6, enhanced = ?7, "
+    c->relayed = db_prepare(db, "UPDATE recipient SET wish = 0, owner = NULL, state = ?11, due = ?3, tried = ?4, host = ?5, code = ?6, enhanced = ?7, "
                                 "reason = ?8, tls = ?9, from_peer = ?10" ONE);
     c->give_back = db_prepare(db, "UPDATE recipient SET " AFTER_WISH("1") ", attempts = attempts - 1, " SAME_WORDS ONE);
     c->give_back_all = db_prepare(db, "UPDATE recipient SET " AFTER_WISH("1") ", " SAME_WORDS " WHERE state = 2 AND owner = ?");
@@ -235,6 +235,7 @@ static int load_recipients(struct claims *c, int64_t now, struct claimed *m)
         d->recipient.route = db_int(q, 9);
         d->recipient.taken = arena_str(&m->arena, db_str(q, 10));
         d->recipient.sender = arena_str(&m->arena, db_str(q, 11));
+        d->recipient.list = arena_str(&m->arena, db_str(q, 12));
         *end = d;
         end = &d->next;
     }
@@ -381,6 +382,7 @@ bool claims_delivered(struct claims *c, const struct delivery *d, int64_t now)
         return false;
     if (d->relayed) {
         bind_outcome(c->relayed, d, now, now, &w);
+        db_bind_int(c->relayed, 11, d->at_home ? 5 : 6);
         return db_execute(c->relayed);
     }
     bind_recipient(c->delivered, d);

@@ -39,6 +39,7 @@ struct delivery {
     bool warn;        /* it is late, and its sender is to be told now */
     bool greylisted;  /* the temporary status is a server's answer to RCPT, as a greylist gives it */
     bool relayed;     /* who took it will not say whether it arrived, and the sender wants to know (RFC 3461 section 5.2.2) */
+    bool at_home;     /* who took it keeps it: with `relayed` the sender is told that it was delivered (RFC 3461 section 6.2.7.1) */
     bool left_over; /* the server wants it in a transaction of its own */
     bool ours;      /* the status is no answer to the mail, but what we conclude from what the server offers */
     enum outcome outcome;

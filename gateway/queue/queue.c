@@ -24,8 +24,8 @@ static bool prepare(struct queue *q)
     q->rollback = db_prepare(q->db, "ROLLBACK");
     q->put_message = db_prepare(q->db, "INSERT INTO message (id, session, arrived, sender, sender_host, user, client, helo, via, kind, body, smtputf8, "
                                        "ret, envid, size, content) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    q->put_recipient = db_prepare(q->db, "INSERT INTO recipient (message, number, address, domain, flow, taken, notify, orcpt, route, sender, state, wish, warn, "
-                                         "due, attempts, crashes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), ?, 1, 0, 0, ?, 0, 0)");
+    q->put_recipient = db_prepare(q->db, "INSERT INTO recipient (message, number, address, domain, flow, taken, notify, orcpt, route, sender, list, state, wish, warn, "
+                                         "due, attempts, crashes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), ?, ?, 1, 0, 0, ?, 0, 0)");
     q->put_refusal = db_prepare(q->db, "INSERT INTO history (at, message, recipient, event, code, enhanced, reason) VALUES (?, ?, ?, 'refused', ?, ?, ?)");
     q->remember = db_prepare(q->db, QUEUE_REMEMBER WITHOUT_RECIPIENTS);
     q->forget = db_prepare(q->db, "DELETE FROM message " WITHOUT_RECIPIENTS);
@@ -210,7 +210,8 @@ static bool put_recipients(struct queue *q, const struct envelope *e)
         db_bind_optional(query, 8, r->orcpt);
         db_bind_int(query, 9, r->route);
         db_bind_optional(query, 10, r->sender);
-        db_bind_int(query, 11, e->arrived);
+        db_bind_optional(query, 11, r->list);
+        db_bind_int(query, 12, e->arrived);
         if (!db_execute(query))
             return false;
     }

@@ -41,7 +41,8 @@ static const char recipient_table[] =
     "  notify INTEGER NOT NULL,         -- RFC 3461: 0 not given, else the sum of 1 NEVER, 2 SUCCESS, 4 FAILURE, 8 DELAY\n"
     "  orcpt TEXT,                      -- RFC 3461, as it came\n"
     "  route INTEGER,                   -- the route that an administrator chose for it\n"
-    "  sender TEXT,                     -- another sender than the message's, made by SRS\n"
+    "  sender TEXT,                     -- another sender than the message's, made by SRS or for a mini-list\n"
+    "  list TEXT,                       -- the mini-list whose member it is\n"
     "  state INTEGER NOT NULL,          -- 1 scheduled, 2 in progress, 3 held, 4 failed, 5 delivered, 6 relayed, 7 discarded; 4 to 7 until reported\n"
     "  wish INTEGER NOT NULL,           -- what an administrator wants when the attempt is over: 1 hold, 2 discard, 3 bounce; 0 nothing.  3 stays\n"
     "  warn INTEGER NOT NULL,           -- of a delay: 0 nothing was said, 1 a report is due, 2 the sender was told\n"
@@ -132,7 +133,7 @@ static const char put_aside[] =
 static const char copy_back[] =
     "INSERT INTO message SELECT id, session, arrived, sender, sender_host, user, client, helo, NULL, 0, body, smtputf8, ret, envid, size, content\n"
     "  FROM old_message;\n"
-    "INSERT INTO recipient SELECT message, number, address, domain, 0, NULL, notify, orcpt, NULL, NULL, state, 0, 0, due, flushed, attempts, crashes,\n"
+    "INSERT INTO recipient SELECT message, number, address, domain, 0, NULL, notify, orcpt, NULL, NULL, NULL, state, 0, 0, due, flushed, attempts, crashes,\n"
     "  owner, tried, host, code, enhanced, reason, 0, tls FROM old_recipient;\n"
     "DROP TABLE old_recipient;\n"
     "DROP TABLE old_message;\n";

@@ -65,3 +65,22 @@ bool xtext_is_orcpt(struct str s, bool smtputf8)
         return false;
     return xtext_is_valid(address) || (smtputf8 && is_utf8_address(address));
 }
+
+static int hex_value(char c)
+{
+    return c <= '9' ? c - '0' : c - 'A' + 10;
+}
+
+bool xtext_read(struct str s, struct buf *to)
+{
+    if (!xtext_is_valid(s))
+        return false;
+    for (size_t i = 0; i < s.length; i++)
+        if (s.data[i] == '+') {
+            buf_add_byte(to, (char)(hex_value(s.data[i + 1]) << 4 | hex_value(s.data[i + 2])));
+            i += 2;
+        } else {
+            buf_add_byte(to, s.data[i]);
+        }
+    return true;
+}

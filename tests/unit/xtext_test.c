@@ -29,6 +29,21 @@ static void hexchars(void)
     check(!xtext_is_valid(STR("+2B+")));
 }
 
+static void what_is_written_is_read_again(void)
+{
+    char all[256];
+    struct buf written = {0}, read = {0};
+
+    for (int c = 0; c < 256; c++)
+        all[c] = (char)c;
+    xtext_write((struct str){all, sizeof all}, &written);
+    check(xtext_read(buf_str(&written), &read));
+    check(str_equal(buf_str(&read), (struct str){all, sizeof all}));
+    check(!xtext_read(STR("a+2"), &read) && !xtext_read(STR("a b"), &read));
+    buf_done(&written);
+    buf_done(&read);
+}
+
 static void envids_are_bounded(void)
 {
     char text[101];
@@ -88,6 +103,7 @@ static void orcpts_are_bounded(void)
 static const struct test_case cases[] = {
     TEST_CASE(every_octet_by_itself),
     TEST_CASE(hexchars),
+    TEST_CASE(what_is_written_is_read_again),
     TEST_CASE(envids_are_bounded),
     TEST_CASE(anything_can_be_written),
     TEST_CASE(orcpts),
