@@ -19,19 +19,35 @@ static bool offers(const struct client *c, enum client_extension extension)
     return (c->extensions & (unsigned)extension) != 0;
 }
 
+/* That the last chunk has a reply for each recipient no RFC says. */
+static bool may_chunk(const struct client *c)
+{
+    return offers(c, CLIENT_CHUNKING) && !c->lmtp;
+}
+
+static bool takes_utf8(const struct client *c)
+{
+    return c->as_is || offers(c, CLIENT_SMTPUTF8);
+}
+
 /* ADDRESS as this server can take it: an internationalized domain has an ASCII form, a local part has none (RFC 6531 section 3.5). */
 static bool format_address(const struct client *c, struct str address, char *to, size_t size)
 {
     char host[DOMAIN_SIZE];
     size_t at = address.length;
 
-    if (str_is_ascii(address) || offers(c, CLIENT_SMTPUTF8))
+    if (str_is_ascii(address) || takes_utf8(c))
         return str_copy(address, to, size);
     while (at > 0 && address.data[at - 1] != '@')
         at--;
     if (at == 0 || !str_is_ascii(str_part(address, 0, at)) || !domain_normalize(str_from(address, at), host))
         return false;
     return (size_t)snprintf(to, size, "%.*s%s", (int)at, address.data, host) < size;
+}
+
+static int64_t size_of(const struct client_message *m)
+{
+    return (int64_t)m->fields.length + m->size;
 }
 
 static struct str sender_of(const struct client_message *m)
@@ -57,7 +73,7 @@ static void put_mail(struct client *c, const struct client_message *m, const cha
     size_t length = 0;
 
     if (offers(c, CLIENT_SIZE))
-        length += (size_t)snprintf(params + length, sizeof params - length, " SIZE=%lld", (long long)m->size);
+        length += (size_t)snprintf(params + length, sizeof params - length, " SIZE=%lld", (long long)size_of(m));
     if (e->body == BODY_8BITMIME && offers(c, CLIENT_8BITMIME))
         length += (size_t)snprintf(params + length, sizeof params - length, " BODY=8BITMIME");
     if (needs_smtputf8(m) && offers(c, CLIENT_SMTPUTF8))
@@ -115,10 +131,10 @@ static bool refuse_early(struct client *c, struct client_message *m, char *sende
 {
     struct status s = {0};
 
-    if (!format_address(c, sender_of(m), sender, size) || (m->envelope->smtputf8 && !offers(c, CLIENT_SMTPUTF8)))
+    if (!format_address(c, sender_of(m), sender, size) || (m->envelope->smtputf8 && !takes_utf8(c)))
         s = status_make(550, "5.6.7", "The message needs SMTPUTF8, which the next hop does not offer");
-    else if (c->size_limit > 0 && (uint64_t)m->size > c->size_limit)
-        s = status_make(552, "5.3.4", "The message has %lld octets, the next hop takes %llu", (long long)m->size,
+    else if (c->size_limit > 0 && (uint64_t)size_of(m) > c->size_limit)
+        s = status_make(552, "5.3.4", "The message has %lld octets, the next hop takes %llu", (long long)size_of(m),
                         (unsigned long long)c->size_limit);
     if (s.code == 0)
         return false;
@@ -206,7 +222,7 @@ static bool put_envelope(struct client *c, struct client_message *m, const char 
         size_t end = start + RCPT_BATCH < m->count ? start + RCPT_BATCH : m->count;
 
         put_recipients(c, m, start, end, true);
-        if (m->count <= RCPT_BATCH && !offers(c, CLIENT_CHUNKING)) {
+        if (m->count <= RCPT_BATCH && !may_chunk(c)) {
             dialogue_put(c, "DATA");
             *data_sent = true;
         }
@@ -246,6 +262,7 @@ static bool write_content(struct client *c, const struct client_message *m, bool
     int64_t offset = 0;
 
     data_writer_init(&w);
+    data_write(&w, m->fields, sink, c);
     if (m->body == NULL) {
         data_write(&w, m->content, sink, c);
         offset = (int64_t)m->content.length;
@@ -267,6 +284,7 @@ static bool write_content(struct client *c, const struct client_message *m, bool
 
 static void send_raw(struct client *c, const struct client_message *m)
 {
+    send_bytes(c, m->fields);
     if (m->body == NULL) {
         send_bytes(c, m->content);
     } else {
@@ -296,14 +314,32 @@ static struct status read_verdict(struct client *c, const char *to)
     return s;
 }
 
+/* RFC 2033 section 4.2: a reply for each recipient that was accepted, in their order. */
+static struct status read_verdicts(struct client *c, struct client_message *m)
+{
+    c->expected += (int)count_accepted(m);
+    for (size_t i = 0; i < m->count; i++) {
+        struct client_recipient *r = &m->recipients[i];
+        struct status s;
+
+        if (!r->accepted || r->status.code != 0)
+            continue;
+        s = read_verdict(c, "the end of data");
+        r->status = s.code < 300 || s.code >= 400 ? s : status_make(451, "4.5.0", "Unexpected reply %d to the data", s.code);
+    }
+    return status_ok();
+}
+
 /* An unfinished DATA can only be undone by dropping the connection (RFC 5321 section 4.1.1.10). */
-static struct status send_data(struct client *c, const struct client_message *m)
+static struct status send_data(struct client *c, struct client_message *m)
 {
     if (!dialogue_is_in_step(c))
         return c->failure;
-    c->expected++;
     if (!write_content(c, m, true, send_bytes))
         return dialogue_give_up(c, status_make(554, "5.6.0", unsendable));
+    if (c->lmtp)
+        return read_verdicts(c, m);
+    c->expected++;
     return read_verdict(c, "the end of data");
 }
 
@@ -311,7 +347,7 @@ static struct status send_chunk(struct client *c, const struct client_message *m
 {
     if (!write_content(c, m, false, send_nothing))
         return status_make(554, "5.6.0", unsendable);
-    dialogue_put(c, "BDAT %lld LAST", (long long)m->size);
+    dialogue_put(c, "BDAT %lld LAST", (long long)size_of(m));
     if (!c->broken)
         send_raw(c, m);
     return read_verdict(c, "BDAT");
@@ -332,16 +368,18 @@ static void close_data(struct client *c)
 
     if (c->broken || s.code != 354)
         return;
-    c->expected++;
     stream_put(&c->stream, STR(".\r\n"));
+    if (c->lmtp) /* which answers to nobody */
+        return;
+    c->expected++;
     dialogue_command(c, "the end of data");
 }
 
-static struct status send_content(struct client *c, const struct client_message *m, bool data_sent)
+static struct status send_content(struct client *c, struct client_message *m, bool data_sent)
 {
     struct status s;
 
-    if (!data_sent && offers(c, CLIENT_CHUNKING))
+    if (!data_sent && may_chunk(c))
         return send_chunk(c, m);
     if (!data_sent)
         dialogue_put(c, "DATA");

@@ -1,5 +1,5 @@
 /*
- * client - the dialogue with a next hop: greeting, TLS and login, transactions, goodbye (RFC 5321 sections 3 and 4.5.3.2).
+ * client - the dialogue with a next hop: greeting, TLS and login, transactions, goodbye (RFC 5321 sections 3 and 4.5.3.2), by SMTP or LMTP.
  *
  * A struct client is one connection.  client_greet reads the banner, says EHLO, or HELO to those who know nothing else, and turns on TLS
  * (RFC 3207, RFC 8314) as struct client_security wants it, client_login logs in (RFC 4954), or they say why that cannot be: they never
@@ -7,6 +7,9 @@
  * any number of recipients and leaves a status with each; it uses PIPELINING, SIZE, 8BITMIME, CHUNKING, SMTPUTF8 and DSN as the server
  * offers them.  Every command has `timeout`; the final reply twice that.  Replies are read within bounds (reply.h).  What a server says is
  * hostile input like any other.
+ *
+ * By LMTP (RFC 2033) the server answers to the content once for each recipient that it accepted: those who were answered have their answer
+ * even if the connection ends before the others have theirs.
  *
  * A server that wants TLS or a login when mail comes says nothing about the mail: that is temporary, and where nothing was taken the client
  * is `unwelcome`.  After a fault, a malformed reply or a 421 the client is `broken`: send nothing more, close it.  One thread at a time.
@@ -47,6 +50,8 @@ struct client_security {
 struct client {
     struct stream stream;
     int64_t timeout; /* ms per command */
+    bool lmtp;       /* to be set before client_greet */
+    bool as_is;      /* to be set, too: it stores what it gets, so 8-bit headers and addresses are sent whatever it offers */
     bool introduced; /* the first line of the answer to EHLO has been seen */
     unsigned extensions;
     unsigned mechanisms; /* offered for AUTH, 1 << enum sasl_mechanism */
@@ -85,6 +90,7 @@ struct client_message {
     struct str sender;               /* instead of the envelope's; no data: that one */
     struct client_recipient *recipients;
     size_t count;
+    struct str fields;  /* of the header, that go in front of the content */
     struct str content; /* all of it; or empty, and then */
     struct body *body;  /* by pieces */
     int64_t size;

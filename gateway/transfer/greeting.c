@@ -58,12 +58,13 @@ static void forget(struct client *c)
 
 static struct status introduce(struct client *c, const char *me)
 {
+    const char *hello = c->lmtp ? "LHLO" : "EHLO"; /* RFC 2033 section 4.1: HELO and EHLO are not for LMTP */
     struct status s;
 
     forget(c);
-    dialogue_put(c, "EHLO %s", me);
-    s = only(dialogue_read(c, "EHLO", c->timeout, take_extension, c), 250, "EHLO");
-    if (c->broken || !status_is_permanent(&s))
+    dialogue_put(c, "%s %s", hello, me);
+    s = only(dialogue_read(c, hello, c->timeout, take_extension, c), 250, hello);
+    if (c->broken || c->lmtp || !status_is_permanent(&s))
         return s;
     forget(c);
     dialogue_put(c, "HELO %s", me);

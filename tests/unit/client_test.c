@@ -626,6 +626,146 @@ static void internationalized_mail_needs_its_extension(void)
     }
 }
 
+/* ---- LMTP (RFC 2033) ---- */
+
+static const char lhlo[] = "250-y.example\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 8BITMIME\r\n";
+
+/* ACCEPTED: replies to MAIL, three RCPT and DATA. */
+static void start_lmtp(struct client *c, const char *accepted, const char *verdicts, bool hangs_up)
+{
+    static struct step steps[4];
+
+    steps[0] = (struct step){"", "220 y\r\n"};
+    steps[1] = (struct step){"LHLO", lhlo};
+    steps[2] = (struct step){"DATA\r\n", accepted};
+    steps[3] = (struct step){".\r\n", verdicts};
+    start(c, steps, TEST_COUNT(steps), hangs_up);
+    c->lmtp = true;
+    greeted(c);
+    prepare("a\r\n", 3);
+    client_send(c, &sending.message);
+}
+
+static void check_codes(int first, int second, int third)
+{
+    const int codes[] = {first, second, third};
+
+    for (size_t i = 0; i < TEST_COUNT(codes); i++)
+        check_number(sending.outcomes[i].status.code, codes[i]);
+}
+
+static void each_recipient_has_its_own_answer(void)
+{
+    struct client c;
+
+    start_lmtp(&c, "250 ok\r\n250 ok\r\n550 5.1.1 who\r\n250 ok\r\n354 go\r\n", "250 2.0.0 kept\r\n552 5.2.2 full\r\n", false);
+    check_codes(250, 550, 552);
+    check(!c.broken && !c.uncertain);
+    check_number(sending.outcomes[2].status.subject, 2);
+    check_text(finish(&c), "LHLO me.example\r\nMAIL FROM:<s@x.example>\r\nRCPT TO:<r1@y.example>\r\nRCPT TO:<r2@y.example>\r\n"
+                           "RCPT TO:<r3@y.example>\r\nDATA\r\na\r\n.\r\nQUIT\r\n");
+}
+
+/* Who was answered has the answer; the others may have the message or not. */
+static void answers_that_are_missing_are_temporary(void)
+{
+    struct client c;
+
+    start_lmtp(&c, "250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n", "250 2.0.0 kept\r\n550 5.7.1 no\r\n", true);
+    check_number(sending.outcomes[0].status.code, 250);
+    check_number(sending.outcomes[1].status.code, 550);
+    check(status_is_temporary(&sending.outcomes[2].status));
+    check(c.broken && c.uncertain);
+    finish(&c);
+    start_lmtp(&c, "250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n", "250 2.0.0 kept\r\n421 4.3.2 going\r\n", true);
+    check_codes(250, 421, 421);
+    check(c.broken && !c.uncertain);
+    finish(&c);
+}
+
+/* The answer that is too many is not taken for one to the next message. */
+static void answers_that_are_too_many_end_the_connection(void)
+{
+    struct client c;
+
+    start_lmtp(&c, "250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n", "250 a\r\n250 b\r\n250 c\r\n250 d\r\n", false);
+    check_codes(250, 250, 250);
+    client_send(&c, &sending.message);
+    check(c.broken);
+    check(status_is_temporary(&sending.outcomes[0].status));
+    finish(&c);
+}
+
+static void a_refusal_of_data_is_one_for_all(void)
+{
+    static const struct step steps[] = {{"", "220 y\r\n"}, {"LHLO", lhlo}, {"DATA\r\n", "250 ok\r\n250 ok\r\n550 5.1.1 who\r\n250 ok\r\n451 4.3.0 later\r\n"}, {"RSET\r\n", "250 ok\r\n"}};
+    struct client c;
+
+    START(&c, steps);
+    c.lmtp = true;
+    greeted(&c);
+    prepare("a\r\n", 3);
+    client_send(&c, &sending.message);
+    check_codes(451, 550, 451);
+    check(!c.broken);
+    finish(&c);
+}
+
+/* RFC 2033 section 4.2: a server that goes on without recipients has nobody to answer for. */
+static void nobody_is_answered_for_nobody(void)
+{
+    struct client c;
+
+    start_lmtp(&c, "250 ok\r\n550 5.1.1 who\r\n550 5.1.1 who\r\n550 5.1.1 who\r\n354 go\r\n", "", false);
+    check_codes(550, 550, 550);
+    check(!c.broken);
+    check_has(finish(&c), "DATA\r\n.\r\nQUIT\r\n");
+}
+
+/* RFC 2033 section 4.1. */
+static void a_server_of_smtp_is_not_greeted_by_helo(void)
+{
+    static const struct step steps[] = {{"", "220 y\r\n"}, {"LHLO", "500 5.5.1 what\r\n"}};
+    struct client c;
+    struct status s;
+
+    START(&c, steps);
+    c.lmtp = true;
+    s = client_greet(&c, "me.example", &plain);
+    check_number(s.code, 500);
+    check_text(finish(&c), "LHLO me.example\r\nQUIT\r\n");
+}
+
+static void who_stores_as_is_is_sent_what_he_does_not_offer(void)
+{
+    static const struct step steps[] = {{"", "220 y\r\n"}, {"LHLO", "250 y\r\n"}, {"MAIL", "250 ok\r\n"}, {"RCPT", "250 ok\r\n"}, {"DATA\r\n", "354 go\r\n"}, {"\r\n.\r\n", "250 ok\r\n"}};
+    struct client c;
+
+    START(&c, steps);
+    c.lmtp = c.as_is = true;
+    greeted(&c);
+    prepare("a\r\n", 1);
+    sending.envelope.smtputf8 = true;
+    sending.recipients[0].address = STR("j\xc3\xb6rg@y.example");
+    client_send(&c, &sending.message);
+    check_number(sending.outcomes[0].status.code, 250);
+    check_has(finish(&c), "MAIL FROM:<s@x.example>\r\nRCPT TO:<j\xc3\xb6rg@y.example>\r\n");
+}
+
+static void fields_go_in_front(void)
+{
+    static const struct step steps[] = {{"", "220 y\r\n"}, {"EHLO", "250-y\r\n250-SIZE\r\n250 CHUNKING\r\n"}, {"MAIL", "250 ok\r\n"}, {"RCPT", "250 ok\r\n"}, {"BDAT", "250 ok\r\n"}};
+    struct client c;
+
+    START(&c, steps);
+    greeted(&c);
+    prepare("a\r\n", 1);
+    sending.message.fields = STR("X-Y: z\r\n");
+    client_send(&c, &sending.message);
+    check_number(sending.outcomes[0].status.code, 250);
+    check_has(finish(&c), "MAIL FROM:<s@x.example> SIZE=11\r\nRCPT TO:<r1@y.example>\r\nBDAT 11 LAST\r\nX-Y: z\r\na\r\n");
+}
+
 /* Wherever the server goes away, everybody has a temporary status, and after the end of data too. */
 static void a_server_that_goes_away_is_tried_again(void)
 {
@@ -709,6 +849,14 @@ static const struct test_case cases[] = {
     TEST_CASE(content_that_ends_early_is_not_finished),
     TEST_CASE(what_is_too_large_is_not_begun),
     TEST_CASE(internationalized_mail_needs_its_extension),
+    TEST_CASE(each_recipient_has_its_own_answer),
+    TEST_CASE(answers_that_are_missing_are_temporary),
+    TEST_CASE(answers_that_are_too_many_end_the_connection),
+    TEST_CASE(a_refusal_of_data_is_one_for_all),
+    TEST_CASE(nobody_is_answered_for_nobody),
+    TEST_CASE(a_server_of_smtp_is_not_greeted_by_helo),
+    TEST_CASE(who_stores_as_is_is_sent_what_he_does_not_offer),
+    TEST_CASE(fields_go_in_front),
     TEST_CASE(a_server_that_goes_away_is_tried_again),
     TEST_CASE(a_421_ends_the_batch),
 };
