@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/stop.h"
+#include "deliverd/list.h"
+#include "deliverd/program.h"
 #include "message/id.h"
 #include "smtp/verp.h"
 
@@ -100,6 +102,7 @@ static void take_outcomes(const struct client_message *m, const struct connectio
         d->greylisted = r->deferred && status_is_temporary(&d->status);
         /* RFC 3461 section 5.2.2: who does not know NOTIFY cannot do what was asked. */
         d->relayed = status_is_ok(&d->status) && (d->recipient.notify & NOTIFY_SUCCESS) != 0 && (c->client.extensions & CLIENT_DSN) == 0;
+        d->at_home = c->client.as_is;
         /* Those go again at once, as a transaction of their own, when this one is recorded: so a crash repeats no more than one. */
         d->left_over = progress && is_left_over(&d->status);
         note_connection(d, c);
@@ -149,14 +152,23 @@ static struct str sender_for(const struct attempt_context *context, const struct
     return own;
 }
 
+/* The recipients of a job are members of one list, or of none. */
+static struct str fields_of(const struct job *job, struct buf *to)
+{
+    list_fields(job->deliveries->recipient.list, to);
+    return buf_str(to);
+}
+
 static void send_job(const struct attempt_context *context, struct connection *connection, struct job *job, struct body *body)
 {
     struct arena arena = {0};
+    struct buf fields = {0};
     struct claimed *claimed = job->message->claimed;
     struct client_recipient *recipients = memory_new(job->count * sizeof *recipients);
     struct client_message m = {.envelope = &claimed->envelope,
                                .sender = sender_for(context, connection, job, &arena),
                                .recipients = recipients,
+                               .fields = fields_of(job, &fields),
                                .content = claimed->content,
                                .body = claimed->has_content ? NULL : body,
                                .size = claimed->size};
@@ -170,6 +182,7 @@ static void send_job(const struct attempt_context *context, struct connection *c
     client_send(&connection->client, &m);
     take_outcomes(&m, connection);
     memory_free(&recipients);
+    buf_done(&fields);
     arena_done(&arena);
 }
 
@@ -252,14 +265,35 @@ static bool send_over_kept(const struct attempt_context *context, struct connect
     return true;
 }
 
-void attempt_run(const struct attempt_context *context, struct connection *connection, struct job *job, struct body *body)
+/* RFC 5321 section 6.3: what comes back to a list goes nowhere. */
+static bool stop_loop(struct job *job, struct body *body)
+{
+    struct str list = job->deliveries->recipient.list;
+    struct status status;
+
+    if (list.length == 0 || !list_had_it(list, job->message->claimed, body))
+        return false;
+    status = status_make(554, "5.4.6", "The message has been through the list %.*s already", STR_ARG(list));
+    for (struct delivery *d = job->deliveries; d != NULL; d = d->next)
+        d->status = status;
+    return true;
+}
+
+static void run_program(const struct attempt_context *context, struct job *job, struct body *body)
+{
+    struct buf fields = {0};
+
+    program_run(context, job, fields_of(job, &fields), body);
+    buf_done(&fields);
+}
+
+/* To the first candidate that is ready for mail. */
+static void send_fresh(const struct attempt_context *context, struct connection *connection, struct job *job, struct body *body)
 {
     const size_t count = job->plan.count;
     struct tried tried = {.count = 0};
     struct status status;
 
-    if (send_over_kept(context, connection, job, body))
-        return;
     job->hop_failed = false; /* that a connection was closed while it lay idle is no failure */
     connection_close(connection);
     for (size_t first = 0; first < count; first = connection->candidate + 1) {
@@ -277,4 +311,14 @@ void attempt_run(const struct attempt_context *context, struct connection *conne
         tried.count = 0;
         tried.sessions = 0;
     }
+}
+
+void attempt_run(const struct attempt_context *context, struct connection *connection, struct job *job, struct body *body)
+{
+    if (stop_loop(job, body))
+        return;
+    if (program_serves(&job->plan))
+        run_program(context, job, body);
+    else if (!send_over_kept(context, connection, job, body))
+        send_fresh(context, connection, job, body);
 }

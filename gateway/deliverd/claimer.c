@@ -31,6 +31,18 @@ static struct rates_way way_of(const struct route_plan *plan, const struct deliv
         .host = plan->hops[0].host, .port = plan->hops[0].port, .domain = d->recipient.domain, .flushed = d->flushed};
 }
 
+/* Rates are what others can bear: mailboxes of ours have none. */
+static bool take_rate(struct claimer *c, const struct route_plan *plan, const struct rates_way *way, struct rates_wait *wait)
+{
+    return plan->is_local || rates_take(c->rates, way, clock_now(), wait);
+}
+
+static void give_rate_back(struct claimer *c, const struct route_plan *plan, const struct rates_way *way)
+{
+    if (!plan->is_local)
+        rates_give_back(c->rates, way);
+}
+
 void claimer_free(struct claimer *c, struct job **jobs)
 {
     while (*jobs != NULL) {
@@ -45,13 +57,18 @@ void claimer_free(struct claimer *c, struct job **jobs)
     }
 }
 
+static struct workers *workers_of(const struct claimer *c, const struct route_plan *plan)
+{
+    return plan->is_local ? c->local : c->remote;
+}
+
 void claimer_submit(struct claimer *c)
 {
     struct job *next;
 
     for (struct job *job = c->jobs; job != NULL; job = next) {
         next = job->next;
-        workers_submit(c->workers, str_of(job->plan.hops[0].key), job);
+        workers_submit(workers_of(c, &job->plan), str_of(job->plan.hops[0].key), job);
     }
     c->jobs = NULL;
 }
@@ -61,8 +78,8 @@ void claimer_drop(struct claimer *c)
     for (struct job *job = c->jobs; job != NULL; job = job->next) {
         const struct rates_way way = way_of(&job->plan, job->deliveries);
 
-        workers_give_up(c->workers, str_of(job->plan.hops[0].key), job->flow);
-        rates_give_back(c->rates, &way);
+        workers_give_up(workers_of(c, &job->plan), str_of(job->plan.hops[0].key), job->flow);
+        give_rate_back(c, &job->plan, &way);
     }
     claimer_free(c, &c->jobs);
 }
@@ -113,10 +130,15 @@ static bool waits(const struct progress *p, const struct route_plan *plan, const
     return p->set.length > 0 && str_equal(p->set, plan->set) && str_equal(p->domain, d->recipient.domain);
 }
 
-/* Recipients with senders of their own share no transaction with others. */
-static struct job *find_job(struct job *jobs, const struct message *m, struct str set, struct str sender)
+/* Recipients with senders of their own, and members of a list, share no transaction with others. */
+static bool is_like(const struct recipient *r, const struct recipient *other)
 {
-    while (jobs != NULL && !(jobs->message == m && str_equal(jobs->plan.set, set) && str_equal(jobs->deliveries->recipient.sender, sender)))
+    return str_equal(r->sender, other->sender) && str_equal(r->list, other->list);
+}
+
+static struct job *find_job(struct job *jobs, const struct message *m, struct str set, const struct recipient *r)
+{
+    while (jobs != NULL && !(jobs->message == m && str_equal(jobs->plan.set, set) && is_like(&jobs->deliveries->recipient, r)))
         jobs = jobs->next;
     return jobs;
 }
@@ -143,7 +165,7 @@ static bool may_join(struct claimer *c, const struct job *job, const struct deli
     for (const struct delivery *other = job->deliveries; other != NULL; other = other->next)
         if (str_equal(other->recipient.domain, d->recipient.domain))
             return true;
-    return rates_take(c->rates, &way, clock_now(), wait);
+    return take_rate(c, &job->plan, &way, wait);
 }
 
 /* A place with the first hop of the plan that is not down; those before it go behind the others.  Where all are down, *PLACE is of the one
@@ -153,14 +175,14 @@ static void reserve(struct claimer *c, struct route_plan *plan, int64_t flow, in
     struct workers_place other;
     bool probing;
 
-    workers_reserve(c->workers, str_of(plan->hops[0].key), flow, flushed, c->in_hand >= IN_HAND_MOST, place);
+    workers_reserve(workers_of(c, plan), str_of(plan->hops[0].key), flow, flushed, c->in_hand >= IN_HAND_MOST, place);
     probing = place->probing;
     for (size_t i = 1; i < plan->count && place->room == WORKERS_DOWN; i++) {
         struct hop down = plan->hops[0];
 
         memmove(plan->hops, plan->hops + 1, (plan->count - 1) * sizeof *plan->hops);
         plan->hops[plan->count - 1] = down;
-        workers_reserve(c->workers, str_of(plan->hops[0].key), flow, flushed, c->in_hand >= IN_HAND_MOST, &other);
+        workers_reserve(workers_of(c, plan), str_of(plan->hops[0].key), flow, flushed, c->in_hand >= IN_HAND_MOST, &other);
         probing = probing || other.probing;
         if (other.room != WORKERS_DOWN || other.until < place->until)
             *place = other;
@@ -192,15 +214,15 @@ static enum claim_result open_job(struct claimer *c, struct message *m, struct p
     case WORKERS_ROOM:
         break;
     }
-    if (!rates_take(c->rates, &way, clock_now(), &p->wait)) {
-        workers_give_up(c->workers, key, flow);
+    if (!take_rate(c, plan, &way, &p->wait)) {
+        workers_give_up(workers_of(c, plan), key, flow);
         remember_wait(p, plan, d);
         return wait_for_rate(c, m, d, p);
     }
     if (!claims_load_content(c->claims, m->claimed)) {
         c->unread = true;
-        workers_give_up(c->workers, key, flow);
-        rates_give_back(c->rates, &way);
+        workers_give_up(workers_of(c, plan), key, flow);
+        give_rate_back(c, plan, &way);
         return CLAIM_FAILED;
     }
     *job = add_job(c, m, plan);
@@ -219,7 +241,7 @@ static enum claim_result claim_recipient(struct claimer *c, struct message *m, c
         return defer(c, m, d, &plan.status);
     if (waits(p, &plan, d))
         return wait_for_rate(c, m, d, p);
-    job = plan.one_by_one ? NULL : find_job(p->first, m, plan.set, d->recipient.sender);
+    job = plan.one_by_one ? NULL : find_job(p->first, m, plan.set, &d->recipient);
     if (job == NULL && p->full.length > 0 && str_equal(p->full, plan.set))
         return CLAIM_BLOCKED;
     if (job == NULL) {
@@ -247,9 +269,9 @@ static void find_plan(const struct claimer *c, const struct message *m, const st
     const struct envelope *e = &m->claimed->envelope;
 
     if (r->route != 0)
-        route_find_chosen(plan, c->directory, e, r->domain, r->route, &m->claimed->arena);
+        route_find_chosen(plan, &c->routes, e, r->domain, r->route, &m->claimed->arena);
     else
-        route_find(plan, c->directory, e, r->domain, &m->claimed->arena);
+        route_find(plan, &c->routes, e, r->domain, &m->claimed->arena);
 }
 
 /* A hop that has no place is not in the way of recipients who go elsewhere. */
@@ -258,8 +280,10 @@ static enum claim_result claim_recipients(struct claimer *c, struct message *m)
     enum claim_result result = CLAIM_DONE, worst = CLAIM_DONE;
     struct progress progress = {0};
     struct route_plan plan = {0};
+    struct route_plan command;
     const struct recipient *last = NULL; /* whose plan this is */
     struct delivery *next;
+    bool is_command;
 
     for (struct delivery *d = m->claimed->deliveries; d != NULL && result != CLAIM_FAILED; d = next) {
         next = d->next;
@@ -267,7 +291,8 @@ static enum claim_result claim_recipients(struct claimer *c, struct message *m)
             last = &d->recipient;
             find_plan(c, m, last, &plan);
         }
-        result = claim_recipient(c, m, &plan, &progress, d);
+        is_command = plan.is_local && route_find_command(&command, &c->routes, &d->recipient, &m->claimed->arena);
+        result = claim_recipient(c, m, is_command ? &command : &plan, &progress, d);
         worst = result > worst ? result : worst;
     }
     return worst;

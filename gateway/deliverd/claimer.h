@@ -16,9 +16,9 @@
 enum { CLAIMER_UNREADABLE_MOST = 256 };
 
 struct claimer {
-    const struct directory *directory;
+    struct route_means routes;
     const struct outcome_rules *rules;
-    struct workers *workers;
+    struct workers *local, *remote; /* those for plans that are local, and the others */
     struct rates *rates;
     struct claims *claims;
     int64_t owner;

@@ -21,6 +21,7 @@ struct search {
     const struct way_host *host; /* of the way */
     struct security security;
     struct arena *arena;
+    bool is_local;  /* the plan's */
     bool is_second; /* the candidates before have failed */
     int64_t flushed;
     struct status status; /* of the last address tried */
@@ -105,6 +106,20 @@ static struct status log_in(struct search *s)
     return status;
 }
 
+/* What is remembered of a host is remembered of its address; a Unix socket has none, and is asked each time. */
+static void mark_dead(struct search *s, const struct host *host)
+{
+    if (host->address != NULL)
+        hosts_mark_dead(s->context->hosts, host, &s->status);
+}
+
+static bool connect_to(const struct search *s, struct stream *stream, const struct host *host)
+{
+    int64_t deadline = clock_now() + s->context->conf->deliverd_connect_timeout;
+
+    return host->address != NULL ? stream_connect(stream, host->address, host->local, deadline) : stream_connect_path(stream, s->hop->path, deadline);
+}
+
 static bool connect_and_greet(struct search *s, struct host *host)
 {
     const struct conf *conf = s->context->conf;
@@ -113,10 +128,10 @@ static bool connect_and_greet(struct search *s, struct host *host)
 
     s->tried->connects++;
     c->client = (struct client){0};
-    if (!stream_connect(&stream, host->address, host->local, clock_now() + conf->deliverd_connect_timeout)) {
+    if (!connect_to(s, &stream, host)) {
         s->status = status_make(451, "4.4.1", "Cannot connect to %s: %s", c->name, stream_fault_text(&stream));
         if (is_their_fault(&stream)) {
-            hosts_mark_dead(s->context->hosts, host, &s->status);
+            mark_dead(s, host);
             s->tried->theirs = true;
         } else {
             s->tried->ours = true;
@@ -124,9 +139,11 @@ static bool connect_and_greet(struct search *s, struct host *host)
         return false;
     }
     client_init(&c->client, &stream, conf->deliverd_remote_timeout);
+    c->client.lmtp = s->hop->kind == HOP_LMTP;
+    c->client.as_is = s->is_local;
     s->status = client_greet(&c->client, conf->me, &s->security.client);
     name_tls(c);
-    if (!s->security.client.weakened)
+    if (!s->security.client.weakened && s->host != NULL)
         tls_count_session(s->context->results, &s->way, s->host, &c->client);
     if (status_is_ok(&s->status) && s->security.client.login.length > 0)
         s->status = log_in(s);
@@ -134,7 +151,7 @@ static bool connect_and_greet(struct search *s, struct host *host)
         return true;
     s->tried->theirs = true;
     if (is_silent(&c->client))
-        hosts_mark_dead(s->context->hosts, host, &s->status);
+        mark_dead(s, host);
     s->hop_is_over = c->client.login_failed;
     make_temporary(&s->status);
     client_close(&c->client);
@@ -159,6 +176,12 @@ static int64_t expiry(const struct search *s)
     return s->hop->is_mx || s->host->protection.heeds ? clock_earlier(fallback, clock_now() + WAY_MS) : fallback;
 }
 
+static void take_connection(struct search *s)
+{
+    s->connection->open = true;
+    s->connection->key = memory_string(s->hop->key);
+}
+
 /* Ready for mail, or the reason why not in search->status. */
 static bool open_address(struct search *s, const struct address *address, const struct address *local)
 {
@@ -181,8 +204,7 @@ static bool open_address(struct search *s, const struct address *address, const 
     if (!ok)
         return false;
     hosts_mark_alive(s->context->hosts, &host);
-    c->open = true;
-    c->key = memory_string(s->hop->key);
+    take_connection(s);
     c->is_mx = s->way.is_mx;
     c->hosts = s->way.count;
     str_copy(str_of(s->host->name), c->host, sizeof c->host);
@@ -309,12 +331,34 @@ static bool open_prepared(struct search *s, size_t behind)
     return ok;
 }
 
+/* Without a host, and nobody in between: no TLS. */
+static bool open_socket(struct search *s)
+{
+    struct connection *c = s->connection;
+    struct host host = {0};
+
+    snprintf(c->name, CLAIM_HOST_SIZE, "%s", s->hop->path);
+    s->host = NULL;
+    s->security.client = (struct client_security){.policy = TLS_NONE};
+    if (!has_connects_left(s) || !connect_and_greet(s, &host))
+        return false;
+    take_connection(s);
+    c->is_mx = false;
+    c->hosts = 1;
+    c->host[0] = '\0';
+    c->expires = s->is_second ? clock_now() + s->context->conf->deliverd_dead_host_time : CLOCK_NEVER;
+    return true;
+}
+
 static bool open_hop(struct search *s, const struct hop *hop, size_t behind)
 {
     s->hop = hop;
+    s->host = NULL;
     s->hop_is_over = false;
     s->connection->tls[0] = '\0';
     s->connection->client = (struct client){0};
+    if (hop->path != NULL)
+        return open_socket(s);
     snprintf(s->connection->name, CLAIM_HOST_SIZE, "%.200s:%d", hop->host, hop->port);
     if (hop->login != NULL && hop_logins_have_failed(s->context->logins, str_of(hop->key), s->flushed, &s->status))
         return false;
@@ -325,7 +369,7 @@ bool connection_open(struct connection *c, const struct attempt_context *context
                      struct tried *tried, int64_t flushed, struct status *status)
 {
     struct arena arena;
-    struct search s = {.context = context, .connection = c, .tried = tried, .flushed = flushed, .arena = &arena};
+    struct search s = {.context = context, .connection = c, .tried = tried, .flushed = flushed, .is_local = plan->is_local, .arena = &arena};
     bool ok = false;
 
     arena_init(&arena);

@@ -26,6 +26,8 @@ struct attempt_context {
     struct security_means means;
     struct way_means ways;
     struct tls_results *results; /* NULL: TMAIL_TLSRPT is false */
+    const struct directory *directory;
+    int errands; /* socket to the parent, who runs programs (transfer/command.h) */
 };
 
 enum { CONNECTION_SESSIONS_MOST = 3 }; /* with hosts of one MX in an attempt */
@@ -33,8 +35,8 @@ enum { CONNECTION_SESSIONS_MOST = 3 }; /* with hosts of one MX in an attempt */
 struct connection {
     bool open;
     struct client client;
-    char name[CLAIM_HOST_SIZE]; /* HOST[ADDRESS]:PORT */
-    char host[DNS_NAME_SIZE];   /* which of the hop's hosts; it is one of several where the hop is an MX */
+    char name[CLAIM_HOST_SIZE]; /* HOST[ADDRESS]:PORT, or the path of a socket */
+    char host[DNS_NAME_SIZE];   /* which of the hop's hosts, "" where it has none; it is one of several where the hop is an MX */
     bool is_mx;
     size_t hosts;               /* that the MX has */
     char tls[CLAIM_TLS_SIZE];   /* as struct delivery has it */

@@ -1,5 +1,6 @@
 #include "deliverd/deliverd.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/stop.h"
@@ -12,11 +13,13 @@
 
 #include <stdio.h>
 
+enum { LOCAL_DOWN_MS = 15000 }; /* to ask a Dovecot of ours costs nobody anything */
+
 struct deliverer {
     struct arena arena;
     struct directory directory;
     struct attempt_context context;
-    struct workers *workers;
+    struct workers *local, *remote;
     struct bouncer *bouncer;
     struct upkeep_thread *upkeep;
     struct scheduler *scheduler;
@@ -52,6 +55,21 @@ static void seal_passwords(const struct conf *conf, struct secrets *secrets)
         log_message(LOG_LEVEL_INFO, "secrets", "%zu passwords of routes were in plain text and are sealed now by %s", count, conf->secret_key_path);
 }
 
+/* Local and remote deliveries together are no more than TMAIL_DELIVERD_MAX_IN_FLIGHT; where that is little, a fifth of it is for local ones. */
+static bool open_workers(struct deliverer *d, const struct conf *conf, char *error, size_t size)
+{
+    int64_t most = conf->deliverd_max_in_flight, local_most = clock_earlier(conf->deliverd_local_concurrency, (most + 4) / 5);
+    int64_t remote_most = clock_earlier(conf->deliverd_remote_concurrency, most > local_most ? most - local_most : 1);
+
+    const struct workers_limits local = {local_most, local_most, clock_earlier(conf->deliverd_dead_host_time, LOCAL_DOWN_MS)};
+    const struct workers_limits remote = {remote_most, conf->deliverd_destination_concurrency, conf->deliverd_dead_host_time};
+
+    d->local = workers_new(&d->context, &local, error, size);
+    if (d->local != NULL)
+        d->remote = workers_new(&d->context, &remote, error, size);
+    return d->remote != NULL;
+}
+
 static bool open_all(struct deliverer *d, const struct conf *conf, char *error, size_t size)
 {
     d->context.conf = conf;
@@ -64,23 +82,24 @@ static bool open_all(struct deliverer *d, const struct conf *conf, char *error, 
     seal_passwords(conf, d->context.means.secrets);
     d->context.hosts = hosts_new(conf->deliverd_dead_host_time);
     d->context.logins = hop_logins_new(conf->deliverd_dead_host_time);
-    d->workers = workers_new(&d->context, error, size);
-    if (d->workers != NULL)
-        d->bouncer = bouncer_start(conf, error, size);
+    d->context.directory = &d->directory;
+    if (open_workers(d, conf, error, size))
+        d->bouncer = bouncer_start(conf, &d->directory, error, size);
     if (d->bouncer != NULL)
         d->upkeep = upkeep_start(conf, error, size);
     if (d->upkeep != NULL)
-        d->scheduler = scheduler_open(conf, &d->directory, d->workers, d->bouncer, error, size);
+        d->scheduler = scheduler_open(conf, &d->directory, d->local, d->remote, d->bouncer, error, size);
     return d->scheduler != NULL;
 }
 
-int deliverd_run(const struct conf *conf)
+int deliverd_run(const struct conf *conf, int errands)
 {
     /* Never freed: workers that outlive the grace of a stop look at it until the process is gone. */
     struct deliverer *d = memory_new(sizeof *d);
     struct tls_reporter *reporter;
     char error[1024] = "";
 
+    d->context.errands = errands;
     if (!open_all(d, conf, error, sizeof error)) {
         log_message(LOG_LEVEL_ERROR, "start", "%s", error);
         fprintf(stderr, "tmail: deliverd: %s\n", error);

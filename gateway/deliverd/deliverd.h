@@ -9,6 +9,7 @@
 
 #include "conf/conf.h"
 
-int deliverd_run(const struct conf *conf);
+/* ERRANDS: the socket to the parent for commands (base/errand.h); -1: there is none. */
+int deliverd_run(const struct conf *conf, int errands);
 
 #endif

@@ -36,7 +36,7 @@ enum {
 struct scheduler {
     const struct conf *conf;
     struct outcome_rules rules;
-    struct workers *workers;
+    struct workers *workers[2]; /* local, remote */
     struct bouncer *bouncer;
     struct queue queue;
     struct claims claims;
@@ -58,14 +58,15 @@ struct scheduler {
     bool more;                /* due recipients were left for the next turn */
 };
 
-struct scheduler *scheduler_open(const struct conf *conf, const struct directory *directory, struct workers *workers, struct bouncer *bouncer,
-                                 char *error, size_t error_size)
+struct scheduler *scheduler_open(const struct conf *conf, const struct directory *directory, struct workers *local, struct workers *remote,
+                                 struct bouncer *bouncer, char *error, size_t error_size)
 {
     struct scheduler *s = memory_new(sizeof *s);
 
     s->conf = conf;
     s->rules = outcome_rules_of(conf);
-    s->workers = workers;
+    s->workers[0] = local;
+    s->workers[1] = remote;
     s->bouncer = bouncer;
     if (!queue_open(&s->queue, conf->store_source, error, error_size))
         goto failed;
@@ -76,8 +77,8 @@ struct scheduler *scheduler_open(const struct conf *conf, const struct directory
     if (!owner_open(&s->owner, conf->store_source, error, error_size))
         goto failed;
     wake_open(&s->wake, conf->store_source);
-    s->claimer = (struct claimer){
-        .directory = directory, .rules = &s->rules, .workers = workers, .rates = rates_new(conf, directory), .claims = &s->claims, .owner = s->owner.number};
+    s->claimer = (struct claimer){.routes = {conf, directory}, .rules = &s->rules, .local = local, .remote = remote,
+                                  .rates = rates_new(conf, directory), .claims = &s->claims, .owner = s->owner.number};
     round_init(&s->destinations, &s->claims, false);
     round_init(&s->senders, &s->claims, true);
     return s;
@@ -248,9 +249,11 @@ static void take_results(struct scheduler *s)
 {
     struct job **last = &s->results;
 
-    while (*last != NULL)
-        last = &(*last)->next;
-    *last = workers_take_done(s->workers);
+    for (int i = 0; i < 2; i++) {
+        while (*last != NULL)
+            last = &(*last)->next;
+        *last = workers_take_done(s->workers[i]);
+    }
 }
 
 static bool turn(struct scheduler *s)
@@ -299,15 +302,17 @@ static int64_t wait_until(const struct scheduler *s)
 
 static void wait_for_work(struct scheduler *s)
 {
-    struct pollfd p[3] = {
-        {.fd = s->wake.fd, .events = POLLIN}, {.fd = workers_done_fd(s->workers), .events = POLLIN}, {.fd = stop_control(), .events = POLLIN}};
+    struct pollfd p[4] = {{.fd = s->wake.fd, .events = POLLIN},
+                          {.fd = stop_control(), .events = POLLIN},
+                          {.fd = workers_done_fd(s->workers[0]), .events = POLLIN},
+                          {.fd = workers_done_fd(s->workers[1]), .events = POLLIN}};
 
     if (stop_seen())
-        p[0].fd = p[2].fd = -1;
-    if (poll(p, 3, clock_poll_timeout(stop_seen() ? clock_now() + DRAIN_LOOK_MS : wait_until(s))) > 0) {
+        p[0].fd = p[1].fd = -1;
+    if (poll(p, 4, clock_poll_timeout(stop_seen() ? clock_now() + DRAIN_LOOK_MS : wait_until(s))) > 0) {
         if (p[0].revents != 0)
             wake_drain(&s->wake);
-        if (p[2].revents != 0 && stop_hear() != STOP_NOTHING)
+        if (p[1].revents != 0 && stop_hear() != STOP_NOTHING)
             stop_begin();
     }
     stop_wait(s->turn_at);
@@ -322,19 +327,25 @@ static void give_back_rest(struct scheduler *s)
         queue_rollback(&s->queue);
 }
 
+static int busy(const struct scheduler *s)
+{
+    return workers_busy(s->workers[0]) + workers_busy(s->workers[1]);
+}
+
 /* What is still with workers when the grace is over is cut by their streams' own deadline; this waits for their last words. */
 static void drain(struct scheduler *s)
 {
-    log_message(LOG_LEVEL_INFO, "draining", "claims no more mail, %d deliveries are under way", workers_busy(s->workers));
-    workers_stop(s->workers);
+    log_message(LOG_LEVEL_INFO, "draining", "claims no more mail, %d deliveries are under way", busy(s));
+    workers_stop(s->workers[0]);
+    workers_stop(s->workers[1]);
     for (;;) {
         /* Asked before the results are taken: a job that ends in between is seen in the next round. */
-        bool busy = workers_busy(s->workers) > 0;
+        bool is_busy = busy(s) > 0;
 
         take_results(s);
         if (s->results != NULL && !turn(s))
             stop_wait(clock_now() + FAILURE_PAUSE_MS);
-        if ((!busy && s->results == NULL) || clock_now() > stop_deadline() + LAST_WORDS_MS)
+        if ((!is_busy && s->results == NULL) || clock_now() > stop_deadline() + LAST_WORDS_MS)
             break;
         wait_for_work(s);
     }

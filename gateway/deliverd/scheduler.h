@@ -14,7 +14,7 @@
 
 struct scheduler;
 
-struct scheduler *scheduler_open(const struct conf *conf, const struct directory *directory, struct workers *workers, struct bouncer *bouncer,
+struct scheduler *scheduler_open(const struct conf *conf, const struct directory *directory, struct workers *local, struct workers *remote, struct bouncer *bouncer,
                                  char *error, size_t error_size);
 /* Runs until the stop has been seen and the jobs are back, or its grace is over. */
 void scheduler_run(struct scheduler *s);

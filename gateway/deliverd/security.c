@@ -37,6 +37,7 @@ static const char *who(enum protection_origin origin)
 {
     static const char *const names[] = {[PROTECTION_CONFIGURATION] = "TMAIL_DELIVERD_REMOTE_TLS",
                                         [PROTECTION_ROUTE] = "the route",
+                                        [PROTECTION_LMTP] = "TMAIL_LMTP_TLS",
                                         [PROTECTION_LOGIN] = "the login of the route",
                                         [PROTECTION_DANE] = "its TLSA record (DANE)",
                                         [PROTECTION_STS] = "the MTA-STS policy of the domain"};

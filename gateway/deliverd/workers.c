@@ -45,6 +45,7 @@ struct pool {
 
 struct workers {
     const struct attempt_context *context;
+    struct workers_limits limits;
     struct lock lock;
     struct pool *buckets[BUCKETS];
     struct pool_list lists[LISTS]; /* STARVING: they have jobs and no thread, because all threads are taken; the hungriest first */
@@ -61,18 +62,12 @@ struct worker {
     bool worked; /* it has had a job */
 };
 
-static int64_t thread_limit(const struct workers *w)
-{
-    const struct conf *conf = w->context->conf;
-
-    return clock_earlier(conf->deliverd_max_in_flight, conf->deliverd_remote_concurrency);
-}
-
-struct workers *workers_new(const struct attempt_context *context, char *error, size_t error_size)
+struct workers *workers_new(const struct attempt_context *context, const struct workers_limits *limits, char *error, size_t error_size)
 {
     struct workers *w = memory_new(sizeof *w);
 
     w->context = context;
+    w->limits = *limits;
     lock_init(&w->lock);
     w->done_last = &w->done;
     w->done_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -129,12 +124,11 @@ static void enlist(struct workers *w, struct pool *p, enum list list)
 
 static struct pool *make_pool(struct workers *w, struct str key)
 {
-    const struct conf *conf = w->context->conf;
     struct pool *p = memory_new(sizeof *p);
 
     p->key = memory_resize(NULL, key.length + 1);
     str_copy(key, p->key, key.length + 1);
-    window_init(&p->window, conf->deliverd_destination_concurrency, conf->deliverd_dead_host_time, str_hash(key) ^ (uint32_t)clock_now());
+    window_init(&p->window, w->limits.a_hop, w->limits.down_ms, str_hash(key) ^ (uint32_t)clock_now());
     turns_init(&p->turns, &w->flows);
     signal_init(&p->signal);
     return p;
@@ -254,7 +248,7 @@ static void set_starving(struct workers *w, struct pool *p, bool starves)
 /* A thread has become free: who has starved longest gets it.  If it cannot be started the next that ends tries again. */
 static void feed_starving(struct workers *w)
 {
-    struct pool *p = w->threads < thread_limit(w) ? w->lists[STARVING].first : NULL;
+    struct pool *p = w->threads < w->limits.threads ? w->lists[STARVING].first : NULL;
 
     if (p != NULL && start_worker(w, p))
         set_starving(w, p, false);
@@ -338,7 +332,7 @@ static void postpone_waiting(struct workers *w, struct pool *p)
 /* The last threads are for hops that have none: those that hang, and they may be many, leave room for the others. */
 static bool may_start(const struct workers *w, const struct pool *p)
 {
-    int64_t limit = thread_limit(w);
+    int64_t limit = w->limits.threads;
 
     return w->threads < (p->threads == 0 ? limit : limit - limit / KEPT_BACK);
 }
@@ -478,7 +472,7 @@ static bool has_place(const struct pool *p, int64_t flow, int64_t left)
 /* With the lock taken. */
 static enum workers_room room_of(const struct workers *w, const struct pool *p, int64_t flow, bool crowded)
 {
-    int64_t all = 2 * thread_limit(w), left = all - w->busy - w->reserved;
+    int64_t all = 2 * w->limits.threads, left = all - w->busy - w->reserved;
 
     if (p->threads - p->idle + p->turns.waiting + p->turns.reserved == 0)
         return left > -all ? WORKERS_ROOM : WORKERS_ALL_FULL;

@@ -2,9 +2,8 @@
  * workers - the threads that carry out jobs, a pool a next hop.
  *
  * A worker serves one hop and keeps its connection: it takes the hop's next job, or waits a while for one, then says QUIT and ends.  The
- * jobs of a hop are taken from their flows in turn (turns.h).  A hop has as many workers as its window allows (window.h), at most
- * TMAIL_DELIVERD_DESTINATION_CONCURRENCY; all hops together have TMAIL_DELIVERD_MAX_IN_FLIGHT (and REMOTE_CONCURRENCY), and where those are
- * used up, an idle worker of another hop leaves.  What a window has learned is kept for thousands of hops that do nothing.  The functions
+ * jobs of a hop are taken from their flows in turn (turns.h).  A hop has as many workers as its window allows (window.h), at most `a_hop`;
+ * all hops together have `threads`, and where those are used up, an idle worker of another hop leaves.  What a window has learned is kept for thousands of hops that do nothing.  The functions
  * below are the scheduler's, from its one thread; they do not block.  A job that is done is in the list of workers_take_done, and `done_fd`
  * polls readable.
  */
@@ -15,7 +14,12 @@
 
 struct workers;
 
-struct workers *workers_new(const struct attempt_context *context, char *error, size_t error_size);
+struct workers_limits {
+    int64_t threads, a_hop;
+    int64_t down_ms; /* until a hop that was found down is asked again */
+};
+
+struct workers *workers_new(const struct attempt_context *context, const struct workers_limits *limits, char *error, size_t error_size);
 int workers_done_fd(const struct workers *w);
 
 /* POOL_FULL is said of the hop and the flow: another flow may have room there. */

@@ -9,6 +9,7 @@ const char *protection_origin_name(enum protection_origin origin)
 {
     static const char *const names[] = {[PROTECTION_CONFIGURATION] = "configuration",
                                         [PROTECTION_ROUTE] = "route",
+                                        [PROTECTION_LMTP] = "lmtp",
                                         [PROTECTION_LOGIN] = "login",
                                         [PROTECTION_DANE] = "dane",
                                         [PROTECTION_STS] = "mta-sts"};
@@ -34,7 +35,7 @@ static void take_own_rule(struct protection *p, const struct conf *conf, const s
 {
     p->policy = hop->has_tls_rule ? hop->tls_rule.policy : conf->deliverd_remote_tls;
     p->from_first_byte = hop->has_tls_rule && hop->tls_rule.from_first_byte;
-    p->origin = hop->has_tls_rule ? PROTECTION_ROUTE : PROTECTION_CONFIGURATION;
+    p->origin = !hop->has_tls_rule ? PROTECTION_CONFIGURATION : hop->route == 0 ? PROTECTION_LMTP : PROTECTION_ROUTE;
     if (hop->login != NULL && (!hop->has_tls_rule || p->policy < TLS_ENCRYPT)) {
         p->policy = hop->has_tls_rule ? TLS_ENCRYPT : TLS_VERIFY;
         p->origin = PROTECTION_LOGIN;

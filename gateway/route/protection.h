@@ -15,7 +15,7 @@
 #include "route/sts.h"
 #include "route/tls_failure.h"
 
-enum protection_origin { PROTECTION_CONFIGURATION, PROTECTION_ROUTE, PROTECTION_LOGIN, PROTECTION_DANE, PROTECTION_STS };
+enum protection_origin { PROTECTION_CONFIGURATION, PROTECTION_ROUTE, PROTECTION_LMTP, PROTECTION_LOGIN, PROTECTION_DANE, PROTECTION_STS };
 
 /* What is known of a TLSA lookup. */
 enum dane_state {

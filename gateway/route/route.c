@@ -1,13 +1,14 @@
 #include "route/route.h"
 
+#include "directory/route_text.h"
+#include "route/local.h"
+
 #include <string.h>
 
 static const char *or_empty(const char *text)
 {
     return text != NULL ? text : "";
 }
-
-enum { SMTP_PORT = 25 };
 
 /* For whom hops are made. */
 struct place {
@@ -60,6 +61,19 @@ static struct status check_route(const struct route *r, const struct hop *hop)
     return status_ok();
 }
 
+/* The server that a route by LMTP names. */
+static struct status take_lmtp(struct hop *hop, const struct route *r, struct arena *arena)
+{
+    struct endpoint e;
+
+    if (!route_remote_is_lmtp(r->remote_host))
+        return status_ok();
+    if (!route_lmtp_endpoint(r->remote_host, &e, arena))
+        return status_make(451, "4.3.5", "route %lld: \"%s\" is no LMTP host (expected lmtp:unix:/path or lmtp:HOST:PORT)", (long long)r->id, r->remote_host);
+    local_set_endpoint(hop, &e);
+    return status_ok();
+}
+
 static struct status take_route(struct hop *hop, const struct route *r, const struct place *place)
 {
     char error[LOCAL_IPS_ERROR_SIZE];
@@ -78,7 +92,9 @@ static struct status take_route(struct hop *hop, const struct route *r, const st
                         .verp = r->verp && place->rewritable,
                         .key = make_key(r, place)};
     hop->has_tls_rule = r->tls != NULL && tls_rule_parse(&hop->tls_rule, str_of(r->tls));
-    status = check_route(r, hop);
+    status = take_lmtp(hop, r, place->arena);
+    if (status_is_ok(&status))
+        status = check_route(r, hop);
     if (status_is_ok(&status) && hop->local_text[0] != '\0' && !local_ips_parse(&hop->local, str_of(hop->local_text), place->arena, error, sizeof error))
         status = status_make(451, "4.3.5", "route %lld: %s", (long long)r->id, error);
     return status;
@@ -113,28 +129,6 @@ static void take_routes(struct route_plan *plan, const struct route *routes, siz
     join_set(plan, place->arena);
 }
 
-/* What nobody has a route for goes to the destination's MX, unless its mailboxes are here. */
-static void no_route(struct route_plan *plan, const struct directory *d, struct str domain, const struct place *place)
-{
-    const struct route mx = {.remote_host = "mx", .remote_port = SMTP_PORT};
-    struct rcpthost host;
-
-    switch (d->rcpthost(d->self, domain, &host)) {
-    case ANSWER_FAILED:
-        plan->status = status_make(451, "4.3.0", "Cannot look up the domains now");
-        return;
-    case ANSWER_YES:
-        if (host.is_local) {
-            plan->status = status_make(451, "4.3.5", "no local delivery yet");
-            return;
-        }
-        break;
-    case ANSWER_NO:
-        break;
-    }
-    take_routes(plan, &mx, 1, place);
-}
-
 /* Routes compare the sender with its domain in normal form. */
 static struct str normal_sender(const struct envelope *e, struct arena *arena)
 {
@@ -159,35 +153,65 @@ static struct place place_of(const struct envelope *e, struct str domain, struct
                           .arena = arena};
 }
 
-void route_find(struct route_plan *plan, const struct directory *d, const struct envelope *e, struct str domain, struct arena *arena)
+static void not_answered(struct route_plan *plan, const char *what)
 {
-    struct route_question question = {.user = e->user, .sender = normal_sender(e, arena), .domain = domain};
-    const struct place place = place_of(e, domain, arena);
+    plan->status = status_make(451, "4.3.0", "Cannot look up the %s now", what);
+}
+
+static void find_routes(struct route_plan *plan, const struct directory *d, const struct route_question *question, const struct place *place)
+{
+    const struct route mx = {.remote_host = "mx", .remote_port = SMTP_PORT};
     struct route *routes;
     size_t count;
 
-    *plan = (struct route_plan){.status = status_ok()};
-    switch (d->routes(d->self, &question, arena, &routes, &count)) {
+    switch (d->routes(d->self, question, place->arena, &routes, &count)) {
     case ANSWER_YES:
-        take_routes(plan, routes, count, &place);
+        take_routes(plan, routes, count, place);
         break;
-    case ANSWER_NO:
-        no_route(plan, d, domain, &place);
+    case ANSWER_NO: /* what nobody has a route for goes to the destination's MX, unless its mailboxes are here */
+        if (question->named)
+            plan->is_local = true;
+        else
+            take_routes(plan, &mx, 1, place);
         break;
     case ANSWER_FAILED:
-        plan->status = status_make(451, "4.3.0", "Cannot look up the routes now");
+        not_answered(plan, "routes");
         break;
     }
 }
 
-void route_find_chosen(struct route_plan *plan, const struct directory *d, const struct envelope *e, struct str domain, int64_t chosen,
+void route_find(struct route_plan *plan, const struct route_means *means, const struct envelope *e, struct str domain, struct arena *arena)
+{
+    struct route_question question = {.user = e->user, .sender = normal_sender(e, arena), .domain = domain};
+    const struct directory *d = means->directory;
+    const struct place place = place_of(e, domain, arena);
+    struct rcpthost host = {0};
+
+    *plan = (struct route_plan){.status = status_ok()};
+    if (d->rcpthost(d->self, domain, &host) == ANSWER_FAILED) {
+        not_answered(plan, "domains");
+        return;
+    }
+    question.named = host.is_local; /* what is for everywhere, a smart host, is not for mailboxes of ours */
+    find_routes(plan, d, &question, &place);
+    if (plan->is_local)
+        local_find(plan, means->conf, arena);
+}
+
+bool route_find_command(struct route_plan *plan, const struct route_means *means, const struct recipient *r, struct arena *arena)
+{
+    return local_find_command(plan, means->directory, r, arena);
+}
+
+void route_find_chosen(struct route_plan *plan, const struct route_means *means, const struct envelope *e, struct str domain, int64_t chosen,
                        struct arena *arena)
 {
     const struct place place = place_of(e, domain, arena);
+    const struct directory *d = means->directory;
     struct route route;
 
     if (chosen == 0) {
-        route_find(plan, d, e, domain, arena);
+        route_find(plan, means, e, domain, arena);
         return;
     }
     *plan = (struct route_plan){.status = status_ok()};
@@ -200,7 +224,7 @@ void route_find_chosen(struct route_plan *plan, const struct directory *d, const
                                    (long long)chosen);
         break;
     case ANSWER_FAILED:
-        plan->status = status_make(451, "4.3.0", "Cannot look up the routes now");
+        not_answered(plan, "routes");
         break;
     }
 }

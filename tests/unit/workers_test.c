@@ -274,14 +274,13 @@ static struct workers *make_workers(int64_t concurrency, int64_t in_flight, int6
     static size_t count;
     char error[200];
 
-    confs[count] = (struct conf){.me = "me.example", .tempdir = "/tmp", .deliverd_max_in_flight = in_flight, .deliverd_remote_concurrency = in_flight,
-                                 .deliverd_destination_concurrency = concurrency, .deliverd_remote_timeout = 86400000,
+    confs[count] = (struct conf){.me = "me.example", .tempdir = "/tmp", .deliverd_remote_timeout = 86400000,
                                  .deliverd_connect_timeout = 86400000,
                                  .deliverd_dead_host_time = conf.deliverd_dead_host_time, .deliverd_address_limit = 10, .dns_timeout = 20000, .deliverd_connection_idle = idle_ms,
                                  .deliverd_connection_messages = conf.deliverd_connection_messages};
     contexts[count] = (struct attempt_context){
         .conf = &confs[count], .local = {.count = 1, .items = &any_address}, .hosts = context.hosts, .ways = {.conf = &confs[count]}};
-    made[count] = workers_new(&contexts[count], error, sizeof error);
+    made[count] = workers_new(&contexts[count], &(struct workers_limits){in_flight, concurrency, conf.deliverd_dead_host_time}, error, sizeof error);
     check(made[count] != NULL);
     return made[count++];
 }
