@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "message/id.h"
+#include "policy/expand.h"
 #include "report/dsn.h"
 
 #include <stdio.h>
@@ -14,10 +15,12 @@ enum { HEADER_MOST = 64 << 10 };
 struct bounce {
     struct over *over;
     const struct conf *conf;
+    const struct directory *directory; /* NULL: there is none to ask */
     struct over_message *message;
     struct bounce_result *result;
     int64_t now;
     struct path to;
+    struct target *targets; /* those whom `to` stands for */
     const char *nobody; /* why there is nobody to tell; NULL: there is */
     bool last;          /* it goes to the postmaster, and is not reported again */
     struct dsn dsn;
@@ -152,8 +155,31 @@ static void address_report(struct bounce *b, struct envelope *report, bool utf8,
     report->kind = b->last ? MESSAGE_LAST_REPORT : MESSAGE_REPORT;
     report->body = eight_bit ? BODY_8BITMIME : BODY_7BIT;
     report->smtputf8 = utf8;
-    envelope_add(report, &b->to, &params);
-    report->recipients->taken = arena_str(arena, str_of(taken));
+    for (const struct target *t = b->targets; t != NULL; t = t->next)
+        if (envelope_add(report, &t->path, &params)) {
+            report->last->taken = arena_str(arena, str_of(taken));
+            report->last->list = t->list;
+        }
+}
+
+/* An alias that leads nowhere is told as it is called, and what becomes of that is the postmaster's to hear. */
+static bool find_targets(struct bounce *b)
+{
+    struct arena *arena = &b->message->arena;
+    struct expansion x = {.status = status_ok()};
+
+    if (b->directory != NULL)
+        policy_expand(&x, b->directory, b->conf, &b->to, arena);
+    if (x.status.code == 451 && x.status.subject == 3 && x.status.detail == 0) {
+        b->result->failure = x.status;
+        return false;
+    }
+    b->targets = status_is_ok(&x.status) ? x.targets : NULL;
+    if (b->targets != NULL)
+        return true;
+    b->targets = arena_new(arena, sizeof *b->targets);
+    b->targets->path = b->to;
+    return true;
 }
 
 static bool hold(struct bounce *b, const char *why)
@@ -216,12 +242,12 @@ static bool settle(struct bounce *b)
                           .to = b->to.address,
                           .id = queue_id_new(),
                           .now = b->now};
-    return report(b);
+    return find_targets(b) && report(b);
 }
 
-bool bounce_settle(struct over *o, const struct conf *conf, int64_t message, struct bounce_result *result)
+bool bounce_settle(struct over *o, const struct bounce_means *means, int64_t message, struct bounce_result *result)
 {
-    struct bounce b = {.over = o, .conf = conf, .result = result, .now = clock_wall()};
+    struct bounce b = {.over = o, .conf = means->conf, .directory = means->directory, .result = result, .now = clock_wall()};
     int found = over_load(o, message, &b.message);
     bool ok = found >= 0;
 

@@ -11,6 +11,7 @@
 #define REPORT_BOUNCE_H
 
 #include "conf/conf.h"
+#include "directory/directory.h"
 #include "queue/over.h"
 
 /* A recipient that nobody is told about though it failed. */
@@ -34,9 +35,14 @@ struct bounce_result {
     struct status failure; /* why bounce_settle returned false */
 };
 
-/* Where O leaves out what failed nobody is told of anything, else all are, whatever TMAIL_BOUNCE_ENABLED says.  False when the database or
- * the scratch folder failed; the caller rolls back.  RESULT belongs to the caller in any case. */
-bool bounce_settle(struct over *o, const struct conf *conf, int64_t message, struct bounce_result *result);
+struct bounce_means {
+    const struct conf *conf;
+    const struct directory *directory; /* who is told may be an alias of ours; NULL: all are told as they are called */
+};
+
+/* Where O leaves out what failed nobody is told of anything, else all are, whatever TMAIL_BOUNCE_ENABLED says.  False when the database,
+ * the directory or the scratch folder failed; the caller rolls back.  RESULT belongs to the caller in any case. */
+bool bounce_settle(struct over *o, const struct bounce_means *means, int64_t message, struct bounce_result *result);
 /* What is to be logged, after the commit. */
 void bounce_log(const struct bounce_result *result);
 void bounce_done(struct bounce_result *result);

@@ -25,6 +25,7 @@ enum { PAUSE_MS = 2000, LOOK_SHARE = 20 };
 
 struct bouncer {
     const struct conf *conf;
+    const struct directory *directory;
     struct queue queue;
     struct over over;
     struct wake wake;
@@ -64,11 +65,12 @@ static bool find_some(struct bouncer *b, struct look *look)
 
 static bool settle_some(struct bouncer *b, const struct look *look)
 {
+    const struct bounce_means means = {b->conf, b->directory};
     const int64_t enough = clock_now() + BATCH_MS;
     bool ok = true;
 
     for (b->count = 0; ok && b->count < look->count && (b->count == 0 || clock_now() < enough); b->count++)
-        ok = bounce_settle(&b->over, b->conf, look->messages[b->count], &b->results[b->count]);
+        ok = bounce_settle(&b->over, &means, look->messages[b->count], &b->results[b->count]);
     return ok;
 }
 
@@ -198,11 +200,12 @@ static bool open_all(struct bouncer *b, char *error, size_t error_size)
     return false;
 }
 
-struct bouncer *bouncer_start(const struct conf *conf, char *error, size_t error_size)
+struct bouncer *bouncer_start(const struct conf *conf, const struct directory *directory, char *error, size_t error_size)
 {
     struct bouncer *b = memory_new(sizeof *b);
 
     b->conf = conf;
+    b->directory = directory;
     b->queue.turn.fd = b->wake.fd = -1;
     lock_init(&b->lock);
     signal_init(&b->end);

@@ -10,11 +10,12 @@
 #define REPORT_BOUNCER_H
 
 #include "conf/conf.h"
+#include "directory/directory.h"
 
 struct bouncer;
 
-/* A thread with a connection of its own to the queue, until the stop.  CONF stays.  NULL with the reason in ERROR. */
-struct bouncer *bouncer_start(const struct conf *conf, char *error, size_t error_size);
+/* A thread with a connection of its own to the queue, until the stop.  CONF and DIRECTORY stay.  NULL with the reason in ERROR. */
+struct bouncer *bouncer_start(const struct conf *conf, const struct directory *directory, char *error, size_t error_size);
 /* Something is over; any thread, blocks for nothing.  B may be NULL. */
 void bouncer_poke(struct bouncer *b);
 /* After the stop: waits until the transaction at hand is done, and frees B, which may be NULL. */

@@ -180,6 +180,22 @@ FAILURES = {
 }
 
 
+def test_a_sender_that_is_an_alias():
+    """A report to an alias of ours goes to those whom it stands for, by the daemon and by an administrator."""
+    with places(REFUSED, "RCPT <later: 450 4.2.1 Mailbox busy") as (gateway, _, home):
+        gateway.tmail("rcpthost", "add", "-l", "local.example")
+        gateway.tmail("alias", "add", "-d", f"one@{HOME};two@{HOME}", "team@local.example")
+        send(gateway, f"refused@{HOP}", sender="team@local.example")
+        home.wait(1)
+        held = send(gateway, f"later@{HOP}", sender="team@local.example")
+        gateway.await_recipient(f"later@{HOP}", "scheduled")
+        gateway.tmail("queue", "bounce", held)
+        for message in home.wait(2):
+            equal((message.sender, sorted(message.recipients)), ("", [f"one@{HOME}", f"two@{HOME}"]), "envelope of the report")
+            check(b"To: <team@local.example>" in message.content or b"To: team@local.example" in message.content, "To")
+        gateway.await_empty_queue()
+
+
 def test_one_report_tells_of_all_that_failed():
     """Of five recipients two go; the report tells of the three others, each with its own reply."""
     names = [f"{name}@{HOP}" for name in ("u1", "refused1", "u2", "refused2", "gone")]

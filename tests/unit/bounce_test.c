@@ -9,6 +9,7 @@ static struct place place;
 static struct queue q;
 static struct over o;
 static struct conf conf;
+static const struct bounce_means means = {&conf, NULL};
 static char error[512];
 
 static void setup(void)
@@ -92,7 +93,7 @@ static struct bounce_result settle(int64_t id)
     struct bounce_result result;
 
     check(queue_begin(&q));
-    check(bounce_settle(&o, &conf, id, &result));
+    check(bounce_settle(&o, &means, id, &result));
     check(queue_commit(&q));
     return result;
 }
@@ -492,7 +493,7 @@ static void a_failure_of_the_database_leaves_all_as_it_was(void)
         id = put_one("a@b.example", "state = 4");
         check(db_run(q.db, failures[i]));
         check(queue_begin(&q));
-        check(!bounce_settle(&o, &conf, id, &r));
+        check(!bounce_settle(&o, &means, id, &r));
         check(!status_is_ok(&r.failure));
         bounce_done(&r);
         queue_rollback(&q);
@@ -518,7 +519,7 @@ static void a_full_scratch_folder_holds_nothing(void)
         conf.tempdir = "/nowhere/at/all";
         conf.bounce_size = 1 << 20;
         check(queue_begin(&q));
-        check(!bounce_settle(&o, &conf, id, &r));
+        check(!bounce_settle(&o, &means, id, &r));
         check(!status_is_ok(&r.failure));
         bounce_done(&r);
         queue_rollback(&q);

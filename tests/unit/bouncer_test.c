@@ -41,7 +41,7 @@ static void teardown(void)
 
 static struct bouncer *start(void)
 {
-    struct bouncer *b = bouncer_start(&conf, error, sizeof error);
+    struct bouncer *b = bouncer_start(&conf, NULL, error, sizeof error);
 
     if (!check(b != NULL))
         printf("# %s\n", error);
@@ -300,7 +300,7 @@ static void without_a_queue_there_is_none(void)
 {
     setup();
     conf.store_source = "/nowhere/at/all";
-    check(bouncer_start(&conf, error, sizeof error) == NULL);
+    check(bouncer_start(&conf, NULL, error, sizeof error) == NULL);
     check_has(error, "/nowhere/at/all");
     teardown();
 }

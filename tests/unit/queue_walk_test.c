@@ -610,7 +610,7 @@ static void apply_all_settled(const struct conf *c, bool failures)
 static bool settle(struct over *o, const struct conf *c, int64_t message)
 {
     struct bounce_result result;
-    bool ok = bounce_settle(o, c, message, &result);
+    bool ok = bounce_settle(o, &(struct bounce_means){c, NULL}, message, &result);
 
     if (!ok || result.held != NULL || settled.count == SETTLED_MOST)
         fail("%" PRIx64 " cannot be settled", (uint64_t)message);
