@@ -20,8 +20,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Where a child finds what it inherits. */
-enum { FD_CONTROL = 3, FD_CONF = 4, FD_LOG = 5, FD_LISTENERS = 6, FD_FIXED = FD_LISTENERS - FD_CONTROL, ARENAS_MOST = 4 };
+/* Where a child finds what it inherits.  deliverd has its errands where smtpd has the first listener: parent and child may be of two
+ * versions, and one that knows nothing of errands gives none, or does not look at them. */
+enum { FD_CONTROL = 3, FD_CONF = 4, FD_LOG = 5, FD_LISTENERS = 6, FD_ERRANDS = FD_LISTENERS, FD_FIXED = FD_LISTENERS - FD_CONTROL };
+enum { ARENAS_MOST = 4 };
 
 static const char *const role_names[CHILD_ROLES] = {"smtpd", "deliverd"};
 
@@ -89,29 +91,52 @@ static void execute(enum child_role role, const int *inherited, int count)
     _exit(71);
 }
 
-pid_t child_start(enum child_role role, const struct conf *conf, int certificates, const int *listeners, size_t count, int *control)
+static void close_pair(int ends[2])
 {
-    int inherited[LISTENERS_MAX + FD_FIXED], ends[2], number = FD_FIXED;
+    for (int i = 0; i < 2; i++)
+        if (ends[i] >= 0)
+            close(ends[i]);
+}
+
+static bool open_pairs(enum child_role role, int control[2], int errands[2])
+{
+    errands[0] = errands[1] = -1;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control) < 0)
+        return false;
+    if (role != CHILD_DELIVERD || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, errands) == 0)
+        return true;
+    close_pair(control);
+    return false;
+}
+
+pid_t child_start(enum child_role role, const struct conf *conf, int certificates, const int *listeners, size_t count, int *control,
+                  int *errands)
+{
+    int inherited[LISTENERS_MAX + FD_FIXED], ends[2], errand_ends[2], number = FD_FIXED;
     pid_t pid;
 
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+    if (!open_pairs(role, ends, errand_ends))
         return -1;
     inherited[0] = ends[1];
     inherited[1] = conf_file(conf);
     inherited[2] = log_fd() >= 0 ? log_fd() : STDERR_FILENO;
     for (size_t i = 0; i < count && number < LISTENERS_MAX + FD_FIXED; i++)
         inherited[number++] = listeners[i];
+    if (errand_ends[1] >= 0)
+        inherited[number++] = errand_ends[1];
     if (certificates >= 0)
         stop_tell(ends[0], 'F', certificates);
     pid = inherited[1] >= 0 ? fork() : -1;
     if (pid == 0)
         execute(role, inherited, number);
-    close(ends[1]);
+    *control = pid < 0 ? -1 : ends[0];
+    *errands = pid < 0 ? -1 : errand_ends[0];
+    if (pid >= 0)
+        ends[0] = errand_ends[0] = -1;
+    close_pair(ends);
+    close_pair(errand_ends);
     if (inherited[1] >= 0)
         close(inherited[1]);
-    if (pid < 0)
-        close(ends[0]);
-    *control = pid < 0 ? -1 : ends[0];
     return pid;
 }
 
@@ -142,7 +167,9 @@ static int run_role(enum child_role role, const struct conf *conf, int listener_
         listeners[i] = FD_LISTENERS + i;
         fcntl(listeners[i], F_SETFD, FD_CLOEXEC);
     }
-    return role == CHILD_SMTPD ? smtpd_run(conf, listeners, (size_t)listener_count) : deliverd_run(conf);
+    if (role == CHILD_SMTPD)
+        return smtpd_run(conf, listeners, (size_t)listener_count);
+    return deliverd_run(conf, listener_count > 0 ? FD_ERRANDS : -1);
 }
 
 static int be_child(enum child_role role, int listener_count)

@@ -65,7 +65,7 @@ struct generation *generation_new(struct conf *conf, struct certificates *certif
     g->certificates = *certificates;
     *certificates = (struct certificates){0};
     for (int role = 0; role < CHILD_ROLES; role++)
-        g->children[role] = (struct child){.control = -1, .restart_at = CLOCK_NEVER};
+        g->children[role] = (struct child){.control = -1, .errands = -1, .restart_at = CLOCK_NEVER};
     g->children[CHILD_SMTPD].wanted = g->conf.smtpd_launch;
     g->children[CHILD_DELIVERD].wanted = g->conf.deliverd_launch;
     if (g->conf.smtpd_launch)
@@ -106,7 +106,8 @@ void generation_start(struct generation *g, enum child_role role)
     child->ready = false;
     child->started = clock_now();
     child->pid = receives && certificates < 0 ? -1
-                                              : child_start(role, &g->conf, certificates, g->listeners, receives ? g->specs.count : 0, &child->control);
+                                              : child_start(role, &g->conf, certificates, g->listeners, receives ? g->specs.count : 0, &child->control,
+                                                            &child->errands);
     if (child->pid < 0) {
         log_message(LOG_LEVEL_ERROR, "child-not-started", "%s: %s", child_role_name(role), strerrordesc_np(errno));
         child->pid = 0;

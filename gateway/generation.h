@@ -14,6 +14,7 @@
 struct child {
     pid_t pid; /* 0: does not run */
     int control;
+    int errands; /* that a deliverd just started will send on, for who takes it over; else -1 */
     bool ready;
     bool wanted;        /* this generation has this role */
     int64_t started;    /* clock_now */

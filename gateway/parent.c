@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/stop.h"
 #include "generation.h"
+#include "runner.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -24,6 +25,7 @@ enum {
     KILL_GRACE_MS = 3000,  /* beyond TMAIL_STOP_TIMEOUT, for the children's own last words */
     DRAINING_MAX = 64,
     READY_MS = 60000,      /* for new children; then the old ones stay */
+    FDS_FIXED = 2,         /* that are waited for beside the children's */
 };
 
 struct parent {
@@ -33,6 +35,7 @@ struct parent {
         int control;
     } draining[DRAINING_MAX];
     int draining_count;
+    struct runner *runner;
     int signals;
     bool stopping;
     int64_t ready_by; /* clock_now: when the next generation must be ready */
@@ -90,12 +93,22 @@ static void drop_next(struct parent *p)
     generation_free(&p->next, p->current);
 }
 
+static void start_child(struct parent *p, struct generation *g, enum child_role role)
+{
+    struct child *child = &g->children[role];
+
+    generation_start(g, role);
+    if (child->errands >= 0)
+        runner_serve(p->runner, child->errands, &g->conf);
+    child->errands = -1;
+}
+
 static void start_next(struct parent *p)
 {
     p->ready_by = clock_now() + READY_MS;
     for (int role = 0; role < CHILD_ROLES; role++)
         if (p->next->children[role].wanted)
-            generation_start(p->next, (enum child_role)role);
+            start_child(p, p->next, (enum child_role)role);
 }
 
 static bool open_log(const struct conf *conf)
@@ -146,7 +159,8 @@ static void reload(struct parent *p)
     if (!conf_reload(&conf, &p->current->conf, environ, &errors)) {
         refuse_reload(buf_str(&errors.lines));
         conf_done(&conf);
-    } else if (!identity_make_folders(&conf, error, sizeof error) || !certificates_load(&certificates, &conf, &p->current->certificates, error, sizeof error) ||
+    } else if (!identity_make_folders(&conf, error, sizeof error) || !runner_check(&conf, error) ||
+               !certificates_load(&certificates, &conf, &p->current->certificates, error, sizeof error) ||
                (p->next = generation_new(&conf, &certificates, p->current, error, sizeof error)) == NULL) {
         refuse_reload(str_of(error));
         conf_done(&conf);
@@ -215,15 +229,17 @@ static struct child *find_child(struct generation *g, pid_t pid, enum child_role
     return NULL;
 }
 
-static void forget_draining(struct parent *p, pid_t pid)
+/* False when it is none of ours: what somebody's child left behind comes to us where we are the first process. */
+static bool forget_draining(struct parent *p, pid_t pid)
 {
     for (int i = 0; i < p->draining_count; i++)
         if (p->draining[i].pid == pid) {
             if (p->draining[i].control >= 0)
                 close(p->draining[i].control);
             p->draining[i] = p->draining[--p->draining_count];
-            return;
+            return true;
         }
+    return false;
 }
 
 static void bury(struct parent *p, pid_t pid, int status)
@@ -237,8 +253,8 @@ static void bury(struct parent *p, pid_t pid, int status)
     if (child == NULL)
         child = find_child(p->next, pid, &role);
     if (child == NULL) {
-        log_child(status == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "child-finished", "old", pid, how);
-        forget_draining(p, pid);
+        if (forget_draining(p, pid))
+            log_child(status == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "child-finished", "old", pid, how);
         return;
     }
     log_child(LOG_LEVEL_ERROR, "child-died", child_role_name(role), pid, how);
@@ -252,11 +268,14 @@ static void bury(struct parent *p, pid_t pid, int status)
 
 static void bury_all(struct parent *p)
 {
-    pid_t pid;
+    siginfo_t dead = {0};
     int status;
 
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-        bury(p, pid, status);
+    while (waitid(P_ALL, 0, &dead, WEXITED | WNOHANG | WNOWAIT) == 0 && dead.si_pid > 0) {
+        if (!runner_bury(p->runner, dead.si_pid) && waitpid(dead.si_pid, &status, 0) > 0)
+            bury(p, dead.si_pid, status);
+        dead.si_pid = 0;
+    }
 }
 
 static void take_signal(struct parent *p)
@@ -295,6 +314,7 @@ static int64_t next_deadline(const struct parent *p)
 {
     int64_t deadline = p->stopping ? p->stop_by : p->next == NULL ? p->look_at : CLOCK_NEVER;
 
+    deadline = clock_earlier(deadline, runner_deadline(p->runner));
     for (int role = 0; p->current != NULL && role < CHILD_ROLES; role++)
         deadline = clock_earlier(deadline, p->current->children[role].restart_at);
     for (int role = 0; p->next != NULL && role < CHILD_ROLES; role++)
@@ -302,11 +322,11 @@ static int64_t next_deadline(const struct parent *p)
     return p->next != NULL ? clock_earlier(deadline, p->ready_by) : deadline;
 }
 
-static void restart_due(struct generation *g)
+static void restart_due(struct parent *p, struct generation *g)
 {
     for (int role = 0; g != NULL && role < CHILD_ROLES; role++)
         if (clock_now() >= g->children[role].restart_at)
-            generation_start(g, (enum child_role)role);
+            start_child(p, g, (enum child_role)role);
 }
 
 static void look_at_certificates(struct parent *p)
@@ -319,25 +339,26 @@ static void look_at_certificates(struct parent *p)
 
 static void wait_and_act(struct parent *p)
 {
-    struct pollfd fds[1 + 2 * CHILD_ROLES] = {{.fd = p->signals, .events = POLLIN}};
+    struct pollfd fds[FDS_FIXED + 2 * CHILD_ROLES] = {{.fd = p->signals, .events = POLLIN}, {.fd = runner_fd(p->runner), .events = POLLIN}};
     struct generation *generations[2] = {p->current, p->next};
-    nfds_t count = 1;
+    nfds_t count = FDS_FIXED;
 
     for (int i = 0; i < 2; i++)
         for (int role = 0; role < CHILD_ROLES; role++)
             fds[count++] = (struct pollfd){.fd = generations[i] != NULL ? generations[i]->children[role].control : -1, .events = POLLIN};
     if (poll(fds, count, clock_poll_timeout(next_deadline(p))) < 0)
         return;
-    for (nfds_t i = 1; i < count; i++)
+    for (nfds_t i = FDS_FIXED; i < count; i++)
         if (fds[i].revents != 0) {
             /* What it says may change the generations: the others are heard next time. */
-            listen_to(p, generations[(i - 1) / CHILD_ROLES], (enum child_role)((i - 1) % CHILD_ROLES));
+            listen_to(p, generations[(i - FDS_FIXED) / CHILD_ROLES], (enum child_role)((i - FDS_FIXED) % CHILD_ROLES));
             break;
         }
     if (fds[0].revents != 0)
         take_signal(p);
-    restart_due(p->current);
-    restart_due(p->next);
+    runner_work(p->runner);
+    restart_due(p, p->current);
+    restart_due(p, p->next);
     look_at_certificates(p);
     if (p->next != NULL && clock_now() >= p->ready_by)
         give_up_next(p, "the new children were not ready in time");
@@ -380,13 +401,14 @@ static bool begin(struct parent *p, struct conf *conf)
 
     if (!open_log(conf))
         return false;
-    if (!identity_check(conf, error, sizeof error) || !identity_make_folders(conf, error, sizeof error) ||
+    if (!identity_check(conf, error, sizeof error) || !runner_check(conf, error) || !identity_make_folders(conf, error, sizeof error) ||
         !certificates_load(&certificates, conf, NULL, error, sizeof error)) {
         certificates_done(&certificates);
         p->exit_status = EXIT_CONFIG;
         return cannot_start(error);
     }
-    if (!take_signals(p))
+    p->runner = runner_new();
+    if (p->runner == NULL || !take_signals(p))
         return cannot_start("cannot take signals");
     p->next = generation_new(conf, &certificates, NULL, error, sizeof error);
     if (p->next == NULL)
@@ -405,6 +427,7 @@ int parent_run(struct conf *conf)
     while (!p.stopping || (p.draining_count > 0 && clock_now() < p.stop_by))
         wait_and_act(&p);
     kill_draining(&p);
+    runner_free(&p.runner);
     generation_free(&p.current, NULL);
     log_message(LOG_LEVEL_INFO, "stopped", "all children have ended");
     return p.exit_status;

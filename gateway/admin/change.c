@@ -4,6 +4,8 @@
 #include "admin/identity.h"
 #include "admin/listing.h"
 
+#include <stdio.h>
+
 const struct option_spec change_options[] = {CHANGE_OPTION_CREATE, {0}};
 
 int change_become(struct invocation *i)
@@ -31,6 +33,8 @@ int change_open(struct invocation *i, struct tables **t)
 int change_close(struct invocation *i, struct tables **t, const struct status *s)
 {
     tables_close(t);
+    if (status_is_ok(s) && s->text[0] != '\0')
+        fprintf(stderr, "tmail %s %s: note: %s\n", i->group->noun, i->command->verb, s->text);
     if (status_is_ok(s))
         return EXIT_DONE;
     (void)invocation_fail(i, "%s", s->text);

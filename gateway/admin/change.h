@@ -20,7 +20,7 @@ int change_become(struct invocation *i);
 
 /* EXIT_DONE and the open tables in T, or another exit status after the complaint. */
 int change_open(struct invocation *i, struct tables **t);
-/* Closes T; complains when S is no success.  Returns the exit status. */
+/* Closes T; complains when S is no success, and says what the text of a success says.  Returns the exit status. */
 int change_close(struct invocation *i, struct tables **t, const struct status *s);
 
 /* For one change by one word. */

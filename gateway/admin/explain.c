@@ -82,9 +82,9 @@ static struct status look(struct way *w, const struct question *q, const struct 
 }
 
 /* What limits the hop, or the destination where HOP is NULL; an unreadable table is no limit here, and has been logged. */
-static struct rate find_rate(const struct conf *conf, const struct question *q, const struct hop *hop)
+static struct rate find_rate(const struct conf *conf, const struct question *q, struct str domain, const struct hop *hop)
 {
-    struct limit_question question = {.kind = LIMIT_DOMAIN, .name = q->to.host};
+    struct limit_question question = {.kind = LIMIT_DOMAIN, .name = domain};
     struct rate rate;
 
     if (hop != NULL)
@@ -92,30 +92,65 @@ static struct rate find_rate(const struct conf *conf, const struct question *q, 
     return rates_find(conf, &q->directory, &question, &rate) ? rate : (struct rate){0};
 }
 
-static void explain(struct invocation *i, struct question *q)
+/* A socket or a program of this host: there is nothing to look up. */
+static bool is_here(const struct hop *hop)
 {
-    struct explanation e = {.from = arena_text(&q->arena, q->from.address),
-                            .to = invocation_value(i, "to"),
-                            .domain = q->to.host};
-    struct way *ways;
-    struct rate *rates;
+    return hop->kind == HOP_LDA || hop->kind == HOP_COMMAND || hop->path != NULL;
+}
+
+static void find_ways(struct invocation *i, struct question *q, struct explanation *e)
+{
+    struct way *ways = arena_new(&q->arena, (q->plan.count + 1) * sizeof *ways);
+    struct rate *rates = arena_new(&q->arena, (q->plan.count + 1) * sizeof *rates);
     bool usable = false;
 
-    route_find(&q->plan, &q->directory, &q->envelope, q->to.host, &q->arena);
-    route_take_turns(&q->plan, 0, &q->arena);
-    ways = arena_new(&q->arena, (q->plan.count + 1) * sizeof *ways);
-    rates = arena_new(&q->arena, (q->plan.count + 1) * sizeof *rates);
-    e.ways = ways;
-    e.rates = rates;
-    e.domain_rate = find_rate(i->conf, q, NULL);
-    e.verdict = q->plan.status;
+    e->ways = ways;
+    e->rates = rates;
+    e->verdict = q->plan.status;
     for (size_t hop = 0; hop < q->plan.count && status_is_ok(&q->plan.status); hop++) {
-        rates[hop] = find_rate(i->conf, q, &q->plan.hops[hop]);
-        e.verdict = look(&ways[e.way_count++], q, &q->plan.hops[hop], &q->arena);
-        usable = usable || status_is_ok(&e.verdict);
+        struct way *way = &ways[e->way_count++];
+
+        rates[hop] = find_rate(i->conf, q, e->domain, &q->plan.hops[hop]);
+        *way = (struct way){.hop = &q->plan.hops[hop], .status = status_ok()};
+        e->verdict = is_here(way->hop) ? status_ok() : look(way, q, way->hop, &q->arena);
+        usable = usable || status_is_ok(&e->verdict);
     }
     if (usable)
-        e.verdict = status_ok();
+        e->verdict = status_ok();
+}
+
+/* Of the recipient that the mail would really go to. */
+static void find_plan(struct invocation *i, struct question *q, const struct explain_local *local)
+{
+    const struct route_means means = {.conf = i->conf, .directory = &q->directory};
+    const struct target *t = local->shown != NULL ? local->shown : local->targets;
+    const struct recipient recipient = {.address = t != NULL ? t->path.address : q->to.address,
+                                        .domain = t != NULL ? t->path.host : q->to.host};
+
+    if (t != NULL && t->is_command)
+        (void)route_find_command(&q->plan, &means, &recipient, &q->arena);
+    else
+        route_find(&q->plan, &means, &q->envelope, recipient.domain, &q->arena);
+    route_take_turns(&q->plan, 0, &q->arena);
+}
+
+static void explain(struct invocation *i, struct question *q)
+{
+    struct explain_local local;
+    struct explanation e = {.from = arena_text(&q->arena, q->from.address),
+                            .to = invocation_value(i, "to"),
+                            .domain = q->to.host,
+                            .local = &local};
+
+    explain_local_find(&local, &q->directory, i->conf, &q->to, &q->arena);
+    e.verdict = local.status;
+    if (!local.is_local || status_is_ok(&local.status)) {
+        if (local.shown != NULL)
+            e.domain = local.shown->path.host;
+        e.domain_rate = find_rate(i->conf, q, e.domain, NULL);
+        find_plan(i, q, &local);
+        find_ways(i, q, &e);
+    }
     (i->json ? explain_print_json : explain_print_text)(&e);
 }
 
@@ -151,9 +186,10 @@ static const struct command commands[] = {
     {.listing = true, .options = options, .run = run_explain,
      .help = "Explain which way a message would go.  It prints the route, or the hosts of the destination's MX, in the order in which they"
              " would be tried: each with its addresses, whether DNSSEC proves them, and how the connection would be protected and why."
-             "  Nothing is sent, and nobody is connected to but the DNS and the web server of an MTA-STS policy; passwords of routes are not"
-             " opened, and source addresses not tried.  Routes of the same priority take turns, and are shown in one of their orders.  The"
-             " exit status is 0 whatever the verdict; --json prints one object."},
+             "  Of a recipient of ours it says what that is: a mailbox, an alias, and who gets its mail; and then the way of the first of"
+             " them.  Nothing is sent, and nobody is connected to but the DNS and the web server of an MTA-STS policy;"
+             " passwords of routes are not opened, and source addresses not tried.  Routes of the same priority take turns, and are shown"
+             " in one of their orders.  The exit status is 0 whatever the verdict; --json prints one object."},
 };
 
 const struct command_group explain_group = {

@@ -110,6 +110,13 @@ static void put_rate(struct json *j, const struct rate *rate)
     put_text(j, "rate", rate->count > 0 ? text : NULL);
 }
 
+static const char *kind_of(const struct way *w)
+{
+    static const char *const kinds[] = {[HOP_SMTP] = "host", [HOP_LMTP] = "lmtp", [HOP_LDA] = "lda", [HOP_COMMAND] = "command"};
+
+    return w->is_mx ? "mx" : kinds[w->hop->kind];
+}
+
 static struct json *make_hop(const struct way *w, const struct rate *rate)
 {
     struct json *j = json_new_object(), *list = json_new_list();
@@ -118,7 +125,7 @@ static struct json *make_hop(const struct way *w, const struct rate *rate)
         json_put_number(j, "route", w->hop->route);
     else
         json_put_null(j, "route");
-    json_put_str(j, "kind", w->is_mx ? STR("mx") : STR("host"));
+    json_put_str(j, "kind", str_of(kind_of(w)));
     json_put_str(j, "host", str_of(w->hop->host));
     json_put_number(j, "port", w->hop->port);
     put_rate(j, rate);
@@ -144,6 +151,7 @@ void explain_print_json(const struct explanation *e)
     json_put_str(j, "to", str_of(e->to));
     json_put_str(j, "domain", e->domain);
     put_rate(j, &e->domain_rate);
+    explain_local_json(e->local, j);
     for (size_t i = 0; i < e->way_count; i++) {
         struct json *hop = make_hop(&e->ways[i], &e->rates[i]);
 
@@ -170,10 +178,28 @@ static const char *proven(bool secure)
     return secure ? "secure" : "insecure";
 }
 
+/* What is no host. */
+static bool print_program(struct listing *l, const struct hop *hop)
+{
+    if (hop->kind == HOP_LDA)
+        listing_line(l, "Local delivery: dovecot-lda (TMAIL_LOCAL_DELIVERY)");
+    else if (hop->kind == HOP_COMMAND)
+        listing_line(l, "Local delivery: the command of %s", hop->host);
+    else if (hop->kind == HOP_LMTP && hop->route == 0)
+        listing_line(l, "Local delivery: LMTP to %s%s (TMAIL_LMTP_ADDRESS)", hop->path != NULL ? "unix:" : "", hop->host);
+    else if (hop->path != NULL)
+        listing_line(l, "Route %lld: LMTP to unix:%s", (long long)hop->route, hop->path);
+    else
+        return false;
+    return true;
+}
+
 static void print_hop_head(struct listing *l, const struct way *w)
 {
     const struct hop *hop = w->hop;
 
+    if (print_program(l, hop))
+        return;
     if (hop->route != 0)
         listing_line(l, "Route %lld: %s%s, port %d", (long long)hop->route, w->is_mx ? "the MX of " : "", hop->host, hop->port);
     else
@@ -207,6 +233,7 @@ static void print_tls(struct listing *l, const struct protection *p, bool unprov
 {
     static const char *const origins[] = {[PROTECTION_CONFIGURATION] = "the configuration",
                                           [PROTECTION_ROUTE] = "the route",
+                                          [PROTECTION_LMTP] = "TMAIL_LMTP_TLS",
                                           [PROTECTION_LOGIN] = "the route's login",
                                           [PROTECTION_DANE] = "DANE",
                                           [PROTECTION_STS] = "MTA-STS"};
@@ -284,6 +311,7 @@ void explain_print_text(const struct explanation *e)
     char status[STATUS_QUOTED_SIZE];
 
     listing_line(l, "From <%s> to <%s>", e->from, e->to);
+    explain_local_text(e->local, l);
     print_rate(l, "", "destination", &e->domain_rate);
     for (size_t i = 0; i < e->way_count; i++)
         print_way(l, &e->ways[i], &e->rates[i]);

@@ -6,12 +6,14 @@
 #ifndef ADMIN_EXPLAIN_PRINT_H
 #define ADMIN_EXPLAIN_PRINT_H
 
+#include "admin/explain_local.h"
 #include "conf/rate.h"
 #include "route/way.h"
 
 struct explanation {
     const char *from, *to;
-    struct str domain;      /* of the recipient, in normal form */
+    struct str domain;      /* whose way it is, in normal form */
+    const struct explain_local *local;
     const struct way *ways; /* of the hops, each looked at to its end */
     const struct rate *rates; /* of each hop (deliverd/rates.h) */
     size_t way_count;

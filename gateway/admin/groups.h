@@ -22,6 +22,8 @@ extern const struct command_group queue_group;
 extern const struct command_group trace_group;
 extern const struct command_group explain_group;
 extern const struct command_group tlsrpt_group;
+extern const struct command_group dovecot_group;
+extern const struct command_group doctor_group;
 extern const struct command_group smtpd_group;
 
 extern const struct command_group *const command_groups[];

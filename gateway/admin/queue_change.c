@@ -43,6 +43,7 @@ struct job {
     struct manage_change change;
     char who[WHO_SIZE];
     struct over over;
+    struct directory directory; /* with `over`: whom reports go to */
     struct conf reporting; /* the configuration, but reports are made whatever it says: an administrator wants them */
     struct told *told;
     char failure[STATUS_TEXT_SIZE]; /* of a report; "": the database says */
@@ -96,8 +97,9 @@ static void tell(struct job *j, bool durable)
 static bool make_report(void *context, int64_t message)
 {
     struct job *j = context;
+    const struct bounce_means means = {&j->reporting, &j->directory};
     struct told *told = memory_new(sizeof *told);
-    bool ok = bounce_settle(&j->over, &j->reporting, message, &told->result);
+    bool ok = bounce_settle(&j->over, &means, message, &told->result);
 
     if (!ok)
         snprintf(j->failure, sizeof j->failure, "%s", told->result.failure.text);
@@ -296,11 +298,14 @@ static int check_typed(struct invocation *i, enum manage_verb verb, bool *everyt
 
 static int run_job(struct job *j, bool everything)
 {
+    char error[1024];
     int status;
 
     /* That everything was flushed is no news about any of it. */
     if (everything && j->change.verb == MANAGE_FLUSH)
         j->change.history = false;
+    if (j->change.verb == MANAGE_BOUNCE && !directory_open_sql(&j->directory, j->i->conf->db_path, error, sizeof error))
+        return invocation_fail(j->i, "%s", error);
     if (j->change.verb == MANAGE_BOUNCE && !over_init(&j->over, &j->queue, j->change.history, j->i->conf->bounce_enabled))
         return fail(j);
     status = j->i->word_count > 0 ? change_words(j) : change_selected(j, everything);
@@ -333,6 +338,7 @@ static int run_verb(struct invocation *i, enum manage_verb verb, int64_t route)
         .context = &j,
     };
     status = run_job(&j, everything);
+    directory_close(&j.directory);
     closed = queue_words_close(i, &j.queue, true);
     return status != EXIT_DONE ? status : closed;
 }

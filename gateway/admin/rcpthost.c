@@ -57,7 +57,8 @@ static const struct command commands[] = {
     {.verb = "add", .words = "DOMAIN", .words_min = 1, .words_max = 1, .options = add_options, .run = run_add,
      .help = "Accept mail for DOMAIN."},
     {.verb = "del", .words = "DOMAIN", .words_min = 1, .words_max = 1, .options = change_options, .run = run_del,
-     .help = "Accept no more mail for DOMAIN."},
+     .help = "Accept no more mail for DOMAIN.  Its mailboxes and aliases stay, and are back when it is added again.  One that is an alias,"
+             " or that domain aliases stand for, is not deleted while they are there."},
     {.verb = "list", .listing = true, .options = change_options, .run = run_list,
      .help = "List the domains that mail is accepted for."},
 };

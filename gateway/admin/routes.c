@@ -12,7 +12,7 @@
 
 static const struct option_spec add_options[] = {
     {"destination", "d", "DOMAIN", "mail to this domain; without it to all"},
-    {"remoteHost", "rh", "HOST", "the next hop: a name, an IP address, or mx for the destination's MX"},
+    {"remoteHost", "rh", "HOST", "the next hop: a name, an IP address, mx for the destination's MX, or lmtp:unix:/PATH or lmtp:HOST:PORT for a server that takes mail by LMTP"},
     {"remotePort", "rp", "PORT", "its port, 25 without this"},
     {"priority", "p", "NUMBER", "lower goes first, equal ones take turns; 1 without this"},
     {"localIp", "l", "IPS", "source addresses: \"IP&IP\" in order, \"IP|IP\" in turn; TMAIL_DELIVERD_LOCAL_IPS without this"},

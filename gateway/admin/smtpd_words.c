@@ -35,9 +35,14 @@ static int run_add_user(struct invocation *i)
     return user_add(i, &u);
 }
 
+static struct status del_user(struct tables *t, struct str login)
+{
+    return users_del(t, login, NULL);
+}
+
 static int run_del_user(struct invocation *i)
 {
-    return change_word(i, users_del);
+    return change_word(i, del_user);
 }
 
 static const struct command commands[] = {

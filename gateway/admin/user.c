@@ -4,8 +4,10 @@
 #include "admin/groups.h"
 #include "admin/listing.h"
 #include "admin/secret.h"
+#include "admin/user_home.h"
 #include "conf/sasl_list.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const struct option_spec add_options[] = {
@@ -17,8 +19,18 @@ static const struct option_spec add_options[] = {
     {0},
 };
 static const struct option_spec update_options[] = {
-    {"password", "p", "PASSWORD", "the new password; without this and --active it is read from the terminal or standard input"},
+    {"password", "p", "PASSWORD", "the new password; without any option it is read from the terminal or standard input"},
     {"active", NULL, "yes|no", "whether the user may log in; mail is received either way"},
+    {"mailbox", NULL, "yes|no", "whether the user has a mailbox; one that is taken away keeps its mail on disk"},
+    {"relay", NULL, "yes|no", "whether the user may relay after authentication"},
+    {"catchall", NULL, "yes|no", "whether the mailbox takes mail for all unknown addresses of its domain"},
+    {"quota", "q", "BYTES", "size of the mailbox, with K, M or G"},
+    CHANGE_OPTION_CREATE,
+    {0},
+};
+static const struct option_spec del_options[] = {
+    {"purge-home", NULL, NULL, "delete the mail, too: the home that tmail made of the login, and all in it"},
+    {"yes", NULL, NULL, "do not ask"},
     CHANGE_OPTION_CREATE,
     {0},
 };
@@ -34,6 +46,14 @@ static bool keeps_cram_md5(const struct conf *c)
     return keeps;
 }
 
+/* Nothing is wrong, but mail for a new mailbox will not come there. */
+static void note_delivery(const struct invocation *i)
+{
+    if (!i->conf->dovecot_support_enabled)
+        fprintf(stderr, "tmail %s %s: note: mail for the mailbox will wait in the queue while TMAIL_DOVECOT_SUPPORT_ENABLED is false\n",
+                i->group->noun, i->command->verb);
+}
+
 int user_add(struct invocation *i, struct new_user *u)
 {
     struct tables *t;
@@ -46,7 +66,10 @@ int user_add(struct invocation *i, struct new_user *u)
     u->default_quota = i->conf->users_mailbox_default_quota;
     u->cram_md5 = keeps_cram_md5(i->conf);
     s = users_add(t, u);
-    return change_close(i, &t, &s);
+    result = change_close(i, &t, &s);
+    if (result == EXIT_DONE && u->mailbox)
+        note_delivery(i);
+    return result;
 }
 
 /* GIVEN, or what is typed into ROOM. */
@@ -87,7 +110,10 @@ static int update(struct invocation *i, const struct user_update *u)
     if (result != EXIT_DONE)
         return result;
     s = users_update(t, str_of(i->words[0]), u);
-    return change_close(i, &t, &s);
+    result = change_close(i, &t, &s);
+    if (result == EXIT_DONE && u->mailbox != NULL && *u->mailbox)
+        note_delivery(i);
+    return result;
 }
 
 static bool read_yes_or_no(const char *text, bool *yes)
@@ -96,20 +122,58 @@ static bool read_yes_or_no(const char *text, bool *yes)
     return *yes || str_equal_nocase(str_of(text), STR("no"));
 }
 
+/* Room for the values that a struct user_update points to. */
+struct switches {
+    bool active, mailbox, relay, catchall;
+};
+
+static int read_switches(struct invocation *i, struct switches *to, struct user_update *u)
+{
+    const struct {
+        const char *name;
+        bool *value;
+        const bool **field;
+    } table[] = {
+        {"active", &to->active, &u->active},
+        {"mailbox", &to->mailbox, &u->mailbox},
+        {"relay", &to->relay, &u->relay},
+        {"catchall", &to->catchall, &u->catchall},
+    };
+
+    for (size_t n = 0; n < sizeof table / sizeof table[0]; n++) {
+        const char *text = invocation_value(i, table[n].name);
+
+        if (text == NULL)
+            continue;
+        if (!read_yes_or_no(text, table[n].value))
+            return invocation_fail(i, "\"%s\" is neither yes nor no", text);
+        *table[n].field = table[n].value;
+    }
+    return EXIT_DONE;
+}
+
+static bool changes_something(const struct user_update *u)
+{
+    return u->active != NULL || u->mailbox != NULL || u->relay != NULL || u->catchall != NULL || u->quota.length > 0;
+}
+
 static int run_update(struct invocation *i)
 {
-    const char *given = invocation_value(i, "password"), *active_text = invocation_value(i, "active");
-    struct user_update u = {.cram_md5 = keeps_cram_md5(i->conf)};
+    const char *given = invocation_value(i, "password");
+    struct user_update u = {
+        .cram_md5 = keeps_cram_md5(i->conf),
+        .quota = str_of(invocation_value(i, "quota")),
+        .default_quota = i->conf->users_mailbox_default_quota,
+        .home_base = str_of(i->conf->users_home_base),
+    };
     char typed[SECRET_SIZE];
     struct str password = {0};
-    bool active;
-    int result = EXIT_DONE;
+    struct switches switches;
+    int result = read_switches(i, &switches, &u);
 
-    if (active_text != NULL && !read_yes_or_no(active_text, &active))
-        return invocation_fail(i, "\"%s\" is neither yes nor no", active_text);
-    if (active_text != NULL)
-        u.active = &active;
-    if (given != NULL || active_text == NULL) {
+    if (result != EXIT_DONE)
+        return result;
+    if (given != NULL || !changes_something(&u)) {
         result = get_password(i, given, typed, &password);
         u.password = &password;
     }
@@ -119,9 +183,14 @@ static int run_update(struct invocation *i)
     return result;
 }
 
+static struct status del_user(struct tables *t, struct str login)
+{
+    return users_del(t, login, NULL);
+}
+
 static int run_del(struct invocation *i)
 {
-    return change_word(i, users_del);
+    return invocation_has(i, "purge-home") ? user_home_del(i) : change_word(i, del_user);
 }
 
 static const char *yes_or_no(bool yes)
@@ -166,9 +235,11 @@ static const struct command commands[] = {
     {.verb = "add", .words = "LOGIN [PASSWORD]", .words_min = 1, .words_max = 2, .options = add_options, .run = run_add,
      .help = "Add a user.  Without PASSWORD it is read from the terminal, or is the first line of standard input."},
     {.verb = "update", .words = "LOGIN", .words_min = 1, .words_max = 1, .options = update_options, .run = run_update,
-     .help = "Give a user another password, or say whether the user may log in."},
-    {.verb = "del", .words = "LOGIN", .words_min = 1, .words_max = 1, .options = change_options, .run = run_del,
-     .help = "Delete a user and what tmail sender allowed.  The mail of the mailbox stays on disk."},
+     .help = "Change what is said of a user: the password, or what the options name.  Who gets a mailbox gets a home, and the domain"
+             " becomes local, as with tmail user add -m."},
+    {.verb = "del", .words = "LOGIN", .words_min = 1, .words_max = 1, .options = del_options, .run = run_del,
+     .help = "Delete a user and what tmail sender allowed.  The mail of the mailbox stays on disk without --purge-home, which asks first."
+             "  It deletes with the rights of TMAIL_USER and says what it could not delete; the domain stays local."},
     {.verb = "list", .listing = true, .options = change_options, .run = run_list,
      .help = "List the users.  Those with scram or cram-md5 can log in by that mechanism; setting a password anew brings what it needs."},
 };

@@ -19,6 +19,7 @@
 #include "queue/commit.h"
 #include "smtpd/guard.h"
 #include "smtpd/judge.h"
+#include "smtpd/mailboxes.h"
 #include "smtpd/transaction.h"
 
 #include <stdatomic.h>
@@ -33,6 +34,7 @@ struct smtpd {
     _Atomic bool has_certificates; /* STARTTLS can be offered */
     struct judge *judge;
     struct guard *guard;
+    struct mailboxes *mailboxes;
 };
 
 struct session {

@@ -208,6 +208,25 @@ static struct dns *open_dns(const struct conf *conf)
     return dns;
 }
 
+/* Whom sessions ask. */
+static bool open_helpers(struct receiver *r, char *error, size_t size)
+{
+    const struct conf *conf = r->smtpd.conf;
+
+    r->smtpd.dns = open_dns(conf);
+    r->smtpd.judge = judge_new(conf, &r->directory);
+    r->smtpd.guard = guard_new(conf->smtpd_auth_max_failures, conf->smtpd_auth_lock_time, conf->smtpd_auth_failure_delay);
+    r->smtpd.mailboxes = mailboxes_open(conf, r->smtpd.dns, error, size);
+    return r->smtpd.mailboxes != NULL;
+}
+
+static void close_helpers(struct receiver *r)
+{
+    mailboxes_close(&r->smtpd.mailboxes);
+    if (r->smtpd.dns != NULL)
+        dns_close(&r->smtpd.dns);
+}
+
 static bool read_specs(struct receiver *r, size_t count)
 {
     struct buf errors = {0};
@@ -226,16 +245,13 @@ int smtpd_run(const struct conf *conf, const int *listeners, size_t count)
 
     r->smtpd.conf = conf;
     r->clients = clients_new();
-    if (!read_specs(r, count) || !open_stores(r, error, sizeof error)) {
+    if (!read_specs(r, count) || !open_stores(r, error, sizeof error) || !open_helpers(r, error, sizeof error)) {
         log_message(LOG_LEVEL_ERROR, "start", "%s", error);
         fprintf(stderr, "tmail: smtpd: %s\n", error);
         return 1;
     }
     if (stop_hear() == STOP_FILE) /* what the parent said before we were there */
         take_certificates(r);
-    r->smtpd.dns = open_dns(conf);
-    r->smtpd.judge = judge_new(conf, &r->directory);
-    r->smtpd.guard = guard_new(conf->smtpd_auth_max_failures, conf->smtpd_auth_lock_time, conf->smtpd_auth_failure_delay);
     stop_ready();
     word = serve(r, listeners, count);
     for (size_t i = 0; i < count; i++)
@@ -245,7 +261,7 @@ int smtpd_run(const struct conf *conf, const int *listeners, size_t count)
     stop_begin();
     if (!clients_wait_empty(r->clients, stop_deadline() + LAST_WORDS_MS))
         log_message(LOG_LEVEL_WARNING, "stopping", "%d sessions cut after their grace", clients_total(r->clients));
-    else if (r->smtpd.dns != NULL)
-        dns_close(&r->smtpd.dns);
+    else
+        close_helpers(r);
     return 0;
 }

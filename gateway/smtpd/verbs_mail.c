@@ -93,6 +93,7 @@ static void fill_envelope(struct session *s, struct transaction *t, const struct
     e->user = str_of(s->login);
     e->helo = arena_str(&t->arena, str_of(s->helo)); /* as it is now: a later HELO ends the transaction */
     e->body = params->body;
+    e->announced = params->size;
     e->auth = params->auth;
     e->ret = params->ret;
     e->envid = arena_str(&t->arena, params->envid);
@@ -161,7 +162,7 @@ static struct policy_verdict judge(struct session *s, struct path *path, struct 
 
     if (redirect_reverse(s->smtpd, path, &v, arena))
         return v;
-    v = policy_recipient(s->smtpd->directory, &client, s->smtpd->conf->me, path);
+    v = redirect_judge(s->smtpd, &client, path, arena);
     if (path_is_postmaster(path))
         policy_complete_postmaster(path, s->smtpd->conf->me, arena);
     return v;
