@@ -5,6 +5,7 @@ import os
 import time
 
 from load import Source, find_ways, idle_sessions, tls_sessions
+from local import load_mail
 from meter import Meter, Noise, await_quiet, disk_use
 from tmail import await_true, check, equal
 from waiting import DEAD_DOMAIN, SMALL, Senders, fill, part, time_commands, time_drain, transits
@@ -77,6 +78,20 @@ class Bench:
             equal(sink.count() - before, count, "messages at the next hop")
         return {"accepted": count / (accepted - began), "delivered": count / (delivered - began),
                 "cpu": used * 1000 / count, "others": others}
+
+    def local(self, gateway, mailboxes, count, sessions):
+        """From the first message of the load to the last in its mailbox, which were empty but for the warm-up."""
+        warm_up = 5 * len(mailboxes.users)
+        with mailboxes.up(self._load), self._running(gateway):
+            load_mail(gateway, mailboxes, self._load, warm_up, sessions, self.size)
+            mailboxes.wait(warm_up)
+            await_quiet(self.quiet)
+            used, noise, began = self._own.settle(), Noise(self._own, self._load), time.monotonic()
+            accepted = load_mail(gateway, mailboxes, self._load, count, sessions, self.size)["rate"]
+            delivered, others = mailboxes.wait(warm_up + count), noise.share()
+            used = self._own.settle() - used
+            equal(mailboxes.stored(), warm_up + count, "messages in the mailboxes")
+        return {"accepted": accepted, "delivered": count / (delivered - began), "cpu": used * 1000 / count, "others": others}
 
     def ways(self, dns, count, threads):
         """Ways found by MX, first in an empty cache and then again."""

@@ -1,7 +1,7 @@
 """The programs that are measured, each behind the same three words: `running()`, `flush()`, `queue_folder`.
 
-Both relay everything from loopback to the hop, keep their queue below the same folder, and write each message to the
-disk before they answer for it. Neither is the instance that the system may run: folders and ports are private.
+Both relay everything from loopback to the hop, or deliver it to mailboxes, keep their queue below the same folder, and
+write each message to the disk before they answer for it. Neither is the instance that the system may run: folders and ports are private.
 """
 
 import contextlib
@@ -12,6 +12,8 @@ import subprocess
 import tempfile
 
 from dns import Dns, Zone
+from gateway import USER
+from local import DOMAIN
 from peers import answers, need, run
 from tmail import Gateway, await_true, check
 from waiting import DEAD_DOMAIN, Dead
@@ -68,6 +70,22 @@ smtpd_tls_key_file = {certificate.key}
 smtpd_relay_restrictions = check_client_access static:hold, permit_mynetworks, reject
 """
 
+# Mailboxes: the users are known at RCPT, and mail for them goes to Dovecot.
+POSTFIX_LOCAL = """
+smtpd_tls_security_level = none
+smtpd_relay_restrictions = permit_mynetworks, reject
+virtual_mailbox_domains = {domain}
+virtual_mailbox_maps = texthash:{folder}/etc/users
+virtual_transport = {transport}
+lmtp_connection_cache_destinations = unix:{mailboxes.lmtp}
+dovecot_destination_recipient_limit = 1
+"""
+
+POSTFIX_LDA = """\
+dovecot unix - n n - - pipe
+  flags=DRhu user={user} argv={mailboxes.lda} -e -f ${{sender}} -a ${{original_recipient}} -d ${{user}}@${{domain}}
+"""
+
 # name, type, private, wakeup, processes (0: no limit, -: as main.cf says), program
 POSTFIX_SERVICES = (
     ("127.0.0.1:{port}", "inet", "n", "-", "0", "smtpd"), ("pickup", "unix", "n", "60", "1", "pickup"),
@@ -76,7 +94,7 @@ POSTFIX_SERVICES = (
     ("defer", "unix", "-", "-", "0", "bounce"), ("trace", "unix", "-", "-", "0", "bounce"),
     ("verify", "unix", "-", "-", "1", "verify"), ("flush", "unix", "n", "1000?", "0", "flush"),
     ("proxymap", "unix", "-", "-", "-", "proxymap"), ("smtp", "unix", "-", "-", "-", "smtp"),
-    ("relay", "unix", "-", "-", "-", "smtp"), ("showq", "unix", "n", "-", "-", "showq"),
+    ("relay", "unix", "-", "-", "-", "smtp"), ("lmtp", "unix", "-", "-", "-", "lmtp"), ("showq", "unix", "n", "-", "-", "showq"),
     ("error", "unix", "-", "-", "-", "error"), ("retry", "unix", "-", "-", "-", "error"),
     ("anvil", "unix", "-", "-", "1", "anvil"), ("tlsmgr", "unix", "-", "1000?", "1", "tlsmgr"),
     ("scache", "unix", "-", "-", "1", "scache"), ("postlog", "unix-dgram", "n", "-", "1", "postlogd"))
@@ -99,20 +117,29 @@ class Names:
         self._dns.done()
 
 
+def dovecot_keys(mailboxes, lda):
+    """How tmail delivers to mailboxes."""
+    return {"TMAIL_DOVECOT_SUPPORT_ENABLED": "true", "TMAIL_LOCAL_DELIVERY": "lda" if lda else "lmtp",
+            "TMAIL_LMTP_ADDRESS": f"unix:{mailboxes.lmtp}", "TMAIL_DOVECOT_LDA": mailboxes.lda,
+            "TMAIL_USERS_HOME_BASE": os.path.join(mailboxes.folder, "homes")}
+
+
 class Tmail:
     """tmail with its standard configuration, but no limit of sessions from one address: the load has only one.
 
     Its log, one line an event, goes to a file. With a certificate it offers TLS and keeps what it takes. With `each` every message
-    goes over a connection of its own, and with `dns` by the MX of its destination. With `dead` it has a second next hop.
+    goes over a connection of its own, and with `dns` by the MX of its destination. With `dead` it has a second next hop, and with
+    `mailboxes` it delivers to these, by LMTP or `lda`.
     """
 
-    name = "tmail"
+    name, flags = "tmail", ()
 
-    def __init__(self, hop, certificate=None, each=False, dns=None, dead=False):
+    def __init__(self, hop, certificate=None, each=False, dns=None, dead=False, mailboxes=None, lda=False):
         self.dns, self.dead = dns, Dead() if dead else None
         tls = {"TMAIL_TLS_CERT": certificate.cert, "TMAIL_TLS_KEY": certificate.key,
                "TMAIL_DELIVERD_LAUNCH": "false"} if certificate else {}
-        way = {**({"TMAIL_DELIVERD_CONNECTION_MESSAGES": "1"} if each else {}), **(dns.keys if dns else {})}
+        way = {**({"TMAIL_DELIVERD_CONNECTION_MESSAGES": "1"} if each else {}), **(dns.keys if dns else {}),
+               **(dovecot_keys(mailboxes, lda) if mailboxes else {})}
         self._gateway = Gateway({"TMAIL_SMTPD_CONCURRENCY_PER_CLIENT": "0", "TMAIL_TEMPDIR": None, **tls, **way}, start=False)
         log = self._gateway.path("log")
         os.mkdir(log)
@@ -126,6 +153,8 @@ class Tmail:
             self._gateway.route("*", hop)
         if dead:
             self._gateway.route(DEAD_DOMAIN, self.dead)
+        for user in mailboxes.users if mailboxes else ():
+            self._gateway.tmail("user", "add", "-m", user, stdin="a password\n")
         self.port, self.queue_folder = self._gateway.port, self._gateway.path("store")
 
     @contextlib.contextmanager
@@ -165,12 +194,13 @@ class Tmail:
 class Postfix:
     """Debian's Postfix as an instance of its own, tuned for this load. Its log goes where its own standard sends it.
 
-    With a certificate it offers TLS and keeps what it takes.
+    With a certificate it offers TLS and keeps what it takes, with `mailboxes` it delivers to these, by lmtp(8) or `lda`,
+    which pipe(8) runs.
     """
 
-    name = "Postfix"
+    name, flags = "Postfix", ()
 
-    def __init__(self, hop, certificate=None):
+    def __init__(self, hop, certificate=None, mailboxes=None, lda=False):
         self._folder = tempfile.mkdtemp(prefix="tmail-bench-postfix-")
         self.port, self.queue_folder = free_port(("127.0.0.1",)), os.path.join(self._folder, "queue")
         os.chmod(self._folder, 0o755)
@@ -178,11 +208,14 @@ class Postfix:
             os.mkdir(os.path.join(self._folder, name))
         os.chown(os.path.join(self._folder, "data"), pwd.getpwnam("postfix").pw_uid, -1)
         self._etc = os.path.join(self._folder, "etc")
-        main = POSTFIX_MAIN + (POSTFIX_TLS if certificate else POSTFIX_RELAY)
-        self._write("main.cf", main.format(folder=self._folder, daemons=DAEMONS, hop=hop, certificate=certificate))
+        main = POSTFIX_MAIN + (POSTFIX_LOCAL if mailboxes else POSTFIX_TLS if certificate else POSTFIX_RELAY)
+        words = {"folder": self._folder, "daemons": DAEMONS, "hop": hop, "certificate": certificate, "user": USER, "domain": DOMAIN,
+                 "mailboxes": mailboxes, "transport": "dovecot" if lda else f"lmtp:unix:{mailboxes.lmtp}" if mailboxes else ""}
+        self._write("main.cf", main.format(**words))
+        self._write("users", "".join(f"{user} {user}\n" for user in mailboxes.users) if mailboxes else "")
         self._write("master.cf", "".join(
             f"{name.format(port=self.port)} {kind} {private} - n {wakeup} {processes} {program}\n"
-            for name, kind, private, wakeup, processes, program in POSTFIX_SERVICES))
+            for name, kind, private, wakeup, processes, program in POSTFIX_SERVICES) + (POSTFIX_LDA.format(**words) if lda else ""))
 
     @staticmethod
     def missing():

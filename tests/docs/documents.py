@@ -43,6 +43,16 @@ def test_readme_try_shows_a_message_arrive():
     check(f"with ESMTP id {queue_id[1]}" in said, "no Received field in what arrived")
 
 
+def test_readme_try_shows_a_mailbox():
+    """contrib/try --dovecot, which the README names, too."""
+    check("contrib/try --dovecot" in read("README.md"), "the README does not name contrib/try --dovecot")
+    said = run(os.path.join(ROOT, "contrib", "try"), "--once", "--dovecot", env={**os.environ, "TRY_BUILD": BUILD, "MAKEFLAGS": ""})
+    session, _, mailbox = said.partition("read by IMAP\n")
+    queue_id = re.findall(r"250 2\.0\.0 Ok: queued ([0-9a-f]{16})", session)[-1]
+    check(f"with ESMTP id {queue_id}" in mailbox, f"the last message is not in the mailbox: {mailbox}")
+    check("Delivered-To: ann@example.org" in mailbox, "no Delivered-To field in the mailbox")
+
+
 def test_readme_names_the_command_of_ci():
     """contrib/check, the second command, is what CI runs."""
     check("contrib/check" in shell_blocks(read("README.md")), "the README does not name contrib/check")

@@ -4,7 +4,7 @@
 #include "../unit/data_model.h"
 #include "transfer/client.h"
 
-#include "wire.h"
+#include "script.h"
 
 enum { RECIPIENTS = 60 };
 
@@ -32,7 +32,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct buf said = {0};
     struct status status;
     unsigned options;
-    int other;
 
     if (size < 1)
         return 0;
@@ -48,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         recipients[i] = (struct recipient){.address = i == 1 && (options & 128) != 0 ? STR("j\xc3\xb6rg@b\xc3\xbc" "cher.example") : STR("r@y.example"), .notify = NOTIFY_DELAY};
         outcomes[i] = (struct client_recipient){.recipient = &recipients[i]};
     }
-    wire_stream(&s, fuzz_input(data + 1, size - 1), &other);
+    script_stream(&s, fuzz_input(data + 1, size - 1));
     client_init(&c, &s, 5000);
     status = client_greet(&c, "me.example", &plain);
     fuzz_check(!str_has_control(str_of(status.text)) && status.code != 0);
@@ -63,8 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
     }
     client_close(&c);
-    wire_read(other, &said);
-    close(other);
+    script_done(&said);
     check_said(buf_str(&said), data_model_has_bare(message.content));
     buf_done(&said);
     return 0;

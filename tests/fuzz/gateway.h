@@ -32,24 +32,34 @@ static enum answer gateway_rcpthost(void *self, struct str domain, struct rcptho
     return str_equal(domain, STR("local.example")) || str_equal(domain, STR("relay.example")) ? ANSWER_YES : ANSWER_NO;
 }
 
-static enum answer gateway_recipient(void *self, struct str local, struct str domain)
-{
-    (void)self;
-    (void)domain;
-    return str_equal(local, STR("broken")) ? ANSWER_FAILED : str_equal(local, STR("nobody")) ? ANSWER_NO : ANSWER_YES;
-}
+/* alias and loop stand for others, list is a mini-list, run has a command; others are mailboxes, with a detail or without. */
+static const struct {
+    const char *local;
+    struct local found;
+} gateway_aliases[] = {
+    {"alias", {.alias = {"alias@local.example", 19}, .count = 2, .targets = (struct str[]){{"x@relay.example", 15}, {"user+d@local.example", 20}}}},
+    {"loop", {.alias = {"loop@local.example", 18}, .count = 2, .targets = (struct str[]){{"x@relay.example", 15}, {"loop@local.example", 18}}}},
+    {"list", {.alias = {"list@local.example", 18}, .count = 1, .is_list = true, .targets = (struct str[]){{"y@else.example", 14}}}},
+    {"run", {.alias = {"run@local.example", 17}, .command = {"true", 4}}},
+};
 
-static struct str gateway_aliases[][2] = {{{"x@relay.example", 15}, {"y@relay.example", 15}}, {{"loop@local.example", 18}, {"x@relay.example", 15}}};
-
-static enum answer gateway_alias(void *self, struct str local, struct str domain, struct arena *arena, struct alias *alias)
+static enum answer gateway_local(void *self, struct str local, struct str domain, char delimiter, struct arena *arena, struct local *found)
 {
+    size_t end = delimiter != '\0' ? str_find(local, delimiter, 1) : local.length;
+
     (void)self;
-    (void)domain;
-    (void)arena;
-    *alias = (struct alias){gateway_aliases[str_equal(local, STR("loop"))], 2};
-    return str_equal(local, STR("broken-alias")) ? ANSWER_FAILED
-           : str_equal(local, STR("alias")) || str_equal(local, STR("loop")) ? ANSWER_YES
-                                                                             : ANSWER_NO;
+    *found = (struct local){0};
+    for (size_t i = 0; i < sizeof gateway_aliases / sizeof gateway_aliases[0]; i++)
+        if (str_equal(local, str_of(gateway_aliases[i].local))) {
+            *found = gateway_aliases[i].found;
+            return ANSWER_YES;
+        }
+    if (str_equal(local, STR("nobody")) || str_equal(local, STR("broken")))
+        return str_equal(local, STR("broken")) ? ANSWER_FAILED : ANSWER_NO;
+    found->mailbox = path_format(arena_lower(arena, str_part(local, 0, end)), domain, arena);
+    if (end < local.length)
+        found->detail = arena_str(arena, str_from(local, end + 1));
+    return ANSWER_YES;
 }
 
 static enum answer gateway_relayip(void *self, const struct address *client)
@@ -140,13 +150,14 @@ static void gateway_open(void)
         fprintf(stderr, "%s", buf_text(&errors.lines));
         abort();
     }
-    gateway.directory = (struct directory){.rcpthost = gateway_rcpthost, .recipient = gateway_recipient, .alias = gateway_alias, .relayip = gateway_relayip,
+    gateway.directory = (struct directory){.rcpthost = gateway_rcpthost, .local = gateway_local, .relayip = gateway_relayip,
                                            .routes = gateway_routes, .check_password = gateway_check_password, .keys = gateway_keys,
                                            .user = gateway_user, .may_send_as = gateway_may_send_as, .close = gateway_close};
     gateway.smtpd = (struct smtpd){.conf = &gateway.conf, .directory = &gateway.directory,
                                    .committer = committer_open(gateway.folder, 0, error, sizeof error)};
     gateway.smtpd.judge = judge_new(&gateway.conf, &gateway.directory);
     gateway.smtpd.guard = guard_new(0, 1000, 0);
+    gateway.smtpd.mailboxes = mailboxes_open(&gateway.conf, NULL, error, sizeof error);
     if (gateway.smtpd.committer == NULL || !queue_open(&gateway.queue, gateway.folder, error, sizeof error)) {
         fprintf(stderr, "%s\n", error);
         abort();

@@ -16,8 +16,8 @@
 
 enum { WIRE_MOST = 32 << 10 }; /* fits a socket's buffer, so that nobody has to read meanwhile */
 
-/* The end to read from (a stream's), with INPUT on its way and the end behind it.  OTHER is ours. */
-static inline int wire_open(struct str input, int *other)
+/* The end to read from (a stream's).  OTHER is ours. */
+static inline int wire_pair(int *other)
 {
     const int large = 1 << 20;
     int fds[2];
@@ -26,12 +26,20 @@ static inline int wire_open(struct str input, int *other)
         abort();
     setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &large, sizeof large);
     setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &large, sizeof large);
-    input = str_part(input, 0, WIRE_MOST);
-    if (send(fds[0], input.data, input.length, MSG_NOSIGNAL) != (ssize_t)input.length && input.length > 0)
-        abort();
-    shutdown(fds[0], SHUT_WR);
     *other = fds[0];
     return fds[1];
+}
+
+/* The same, with INPUT on its way and the end behind it. */
+static inline int wire_open(struct str input, int *other)
+{
+    int fd = wire_pair(other);
+
+    input = str_part(input, 0, WIRE_MOST);
+    if (send(*other, input.data, input.length, MSG_NOSIGNAL) != (ssize_t)input.length && input.length > 0)
+        abort();
+    shutdown(*other, SHUT_WR);
+    return fd;
 }
 
 /* What was said on the other end. */

@@ -16,8 +16,13 @@ is a list of rules `WHERE: ACTION; ACTION…`. WHERE is a verb (`MAIL`), `greeti
 Without a rule the sink answers as a friendly server does. With a certificate it offers STARTTLS, or, where `smtps`, speaks TLS
 from the first byte (`tls_only`: it takes no MAIL without); with `logins` it offers AUTH, and takes MAIL only after it. A reply 220 to STARTTLS is followed by the
 handshake, whatever script sent it; an AUTH that a rule answers has no exchange.
+
+With `lmtp` it is a server of LMTP (RFC 2033): it wants LHLO, and `.` is the reply to one recipient after the content, whose path is the
+command line that rules see (`.#2: 450 4.2.0 Busy`, `. <b@: 550 5.2.2 Full`, `.#3: close`; `raw` alone is no reply). A path for an address
+makes it a Unix socket.
 """
 
+import os
 import re
 import socket
 import ssl
@@ -59,10 +64,12 @@ class Rule:
 
 @dataclass
 class Message:
-    """What one transaction brought. `wire` is the content as sent, `content` without the transparency of DATA."""
+    """What one transaction brought. `wire` is the content as sent, `content` without the transparency of DATA. `taken` are the recipients whose
+    mail was answered with 2xx: by LMTP each for itself."""
 
     mail: bytes
     recipients: list = field(default_factory=list)
+    taken: list = field(default_factory=list)
     wire: bytes = b""
     content: bytes = b""
     chunks: list = field(default_factory=list)
@@ -126,8 +133,8 @@ class Sink:
     """
 
     def __init__(self, address=None, script=(), offers=OFFERS, listening=True, tls=None, smtps=False, tls_only=False, logins=None,
-                 port=0):
-        self.address = address or fresh_loopback()
+                 port=0, lmtp=False):
+        self.address, self.lmtp = address or fresh_loopback(), lmtp
         self.rules = [Rule.parse(line) for line in script]
         self.offers = list(offers)
         self.tls = tls if tls is None or isinstance(tls, ssl.SSLContext) else server_context(tls)
@@ -137,10 +144,7 @@ class Sink:
         self.changed = threading.Condition()
         self.gate = threading.Event()
         self._counts, self._wires, self._stopping = {}, set(), False
-        self._listener = socket.socket(family_of(self.address))
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._listener.bind((self.address, port))
-        self.port = self._listener.getsockname()[1]
+        self.port = self._bind(port)
         if listening:
             self.listen()
 
@@ -149,6 +153,22 @@ class Sink:
 
     def __exit__(self, *_):
         self.done()
+
+    def _bind(self, port):
+        """Have an address; return its port, 0 for a path."""
+        self._listener = socket.socket(family_of(self.address))
+        if self.address.startswith("/"):
+            self._listener.bind(self.address)
+            os.chmod(self.address, 0o666)
+            return 0
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind((self.address, port))
+        return self._listener.getsockname()[1]
+
+    @property
+    def endpoint(self):
+        """Where it listens, as the configuration has it."""
+        return f"unix:{self.address}" if self.address.startswith("/") else f"inet:{self.address}:{self.port}"
 
     def listen(self):
         """Begin to take connections; until then they are refused."""
@@ -208,7 +228,7 @@ class Sink:
                 sock, peer = self._listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._serve, args=(sock, peer[0]), daemon=True).start()
+            threading.Thread(target=self._serve, args=(sock, peer and peer[0]), daemon=True).start()
 
     def _serve(self, sock, peer):
         wire, session = Wire(sock, patience=None), Session(peer)
@@ -336,9 +356,14 @@ class _Dialogue:
 
     def on_ehlo(self, verb, line):
         """Greet, with the extensions offered."""
+        if self.sink.lmtp != (verb == "LHLO"):
+            self.on_other(verb, line)
+            return
         lines = ["sink.example", *self.extensions()]
         self.message = None
         self.answer(verb, line, "\\r\\n".join(f"250{'-' if text is not lines[-1] else ' '}{text}" for text in lines))
+
+    on_lhlo = on_ehlo
 
     def on_starttls(self, verb, line):
         """Begin TLS (RFC 3207)."""
@@ -442,10 +467,21 @@ class _Dialogue:
         """Answer a whole message and file it."""
         self.message, self.code = None, 0
         try:
-            self.answer(".", b"", f"250 2.0.0 Taken as {len(self.sink.messages) + 1}")
+            for asked in [[name] for name in message.recipients] if self.sink.lmtp else [message.recipients]:
+                self.answer_content(message, asked)
         finally:
-            filed = self.sink.messages if 200 <= self.code < 300 else self.sink.refused
+            filed = self.sink.messages if message.taken or 200 <= self.code < 300 else self.sink.refused
             self.sink.record(lambda: filed.append(message))
+
+    def answer_content(self, message, asked):
+        """One reply, for these recipients; one that ended the connection after it had said yes did say yes."""
+        path = f"<{asked[0]}>".encode() if self.sink.lmtp else b""
+        self.code = 0
+        try:
+            self.answer(".", path, f"250 2.0.0 Taken as {len(self.sink.messages) + 1}")
+        finally:
+            if 200 <= self.code < 300:
+                message.taken += asked
 
     def on_rset(self, verb, line):
         """Drop the transaction."""
@@ -459,6 +495,9 @@ class _Dialogue:
 
     def on_helo(self, verb, line):
         """Greet an old client."""
+        if self.sink.lmtp:
+            self.on_other(verb, line)
+            return
         self.message = None
         self.answer(verb, line, "250 sink.example")
 

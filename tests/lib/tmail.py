@@ -4,11 +4,12 @@
     client.py   a raw SMTP client                                 story.py, player.py  `*.smtp` stories
     wire.py     bytes, addresses, ports                           checks.py  checks, patience, `ok` lines
     peers.py    real programs as peers                            sasl.py    logins, both sides
-    tls.py, certificates.py  contexts, a CA                       dovecot.py   Dovecot's logins
+    tls.py, certificates.py  contexts, a CA                       dovecot.py   Dovecot: logins, mailboxes
     network.py  a network namespace of its own                    dns.py, dns_proxy.py  a DNS: NSD, and faults in front of it
     tls_cases.py, destinations.py  DANE and MTA-STS, by cases     resolver.py  Unbound
     dnsserver.py  a name server without DNSSEC                    web.py, policies.py, tokens.py  servers under https
-    driver.py  a room of the gateway at the end of a pipe
+    driver.py  a room of the gateway at the end of a pipe         recorder.py  what passes to a real server
+    post.py  users, mail for them, and what is in it              lmtp_cases.py  what LMTP servers may answer
 """
 
 from certificates import Certificates, Pair

@@ -41,7 +41,9 @@ def unstuff(wire):
 
 
 def family_of(address):
-    """The socket family of an address literal."""
+    """The socket family of an address literal, or of a path."""
+    if address.startswith("/"):
+        return socket.AF_UNIX
     return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
