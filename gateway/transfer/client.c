@@ -314,19 +314,33 @@ static struct status read_verdict(struct client *c, const char *to)
     return s;
 }
 
+/* One of several: a server that says 421 of a recipient may have answers for the others before it goes. */
+static struct status read_one_verdict(struct client *c, struct status *goodbye)
+{
+    struct status s = read_verdict(c, "the end of data");
+
+    if (s.code >= 300 && s.code < 400)
+        return status_make(451, "4.5.0", "Unexpected reply %d to the data", s.code);
+    if (c->broken && s.code == 421 && s.from_peer && c->stream.fault == STREAM_FINE) {
+        *goodbye = s;
+        c->broken = false;
+    } else if (c->broken && goodbye->code != 0) {
+        return *goodbye;
+    }
+    return s;
+}
+
 /* RFC 2033 section 4.2: a reply for each recipient that was accepted, in their order. */
 static struct status read_verdicts(struct client *c, struct client_message *m)
 {
-    c->expected += (int)count_accepted(m);
-    for (size_t i = 0; i < m->count; i++) {
-        struct client_recipient *r = &m->recipients[i];
-        struct status s;
+    struct status goodbye = {0};
 
-        if (!r->accepted || r->status.code != 0)
-            continue;
-        s = read_verdict(c, "the end of data");
-        r->status = s.code < 300 || s.code >= 400 ? s : status_make(451, "4.5.0", "Unexpected reply %d to the data", s.code);
-    }
+    c->expected += (int)count_accepted(m);
+    for (size_t i = 0; i < m->count; i++)
+        if (m->recipients[i].accepted && m->recipients[i].status.code == 0)
+            m->recipients[i].status = read_one_verdict(c, &goodbye);
+    if (goodbye.code != 0 && !c->broken)
+        dialogue_give_up(c, goodbye);
     return status_ok();
 }
 

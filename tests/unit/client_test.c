@@ -679,6 +679,10 @@ static void answers_that_are_missing_are_temporary(void)
     finish(&c);
     start_lmtp(&c, "250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n", "250 2.0.0 kept\r\n421 4.3.2 going\r\n", true);
     check_codes(250, 421, 421);
+    check(c.broken);
+    finish(&c);
+    start_lmtp(&c, "250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n", "421 4.3.2 not this\r\n250 2.0.0 kept\r\n421 4.3.2 going\r\n", false);
+    check_codes(421, 250, 421);
     check(c.broken && !c.uncertain);
     finish(&c);
 }
