@@ -27,7 +27,9 @@ struct str policy_postmaster(const struct conf *conf, const struct path *path)
     same = path_parse_address(&own, postmaster, &arena) == PATH_OK && str_equal(own.host, path->host) &&
            str_equal_nocase(own.local, path->local);
     arena_done(&arena);
-    return same ? (struct str){0} : postmaster;
+    if (same)
+        return STR("");
+    return postmaster;
 }
 
 static enum answer ask(const struct directory *d, const struct conf *conf, const struct path *path, struct arena *arena,

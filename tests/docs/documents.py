@@ -65,7 +65,7 @@ def test_readme_commands_run():
     check(len(lines) >= 5, "the README has too few commands")
     with Gateway(start=False) as gateway:
         for line in lines:
-            gateway.tmail(*line.split()[1:], stdin="a password\n")
+            gateway.tmail(*shlex.split(line)[1:], stdin="a password\n")
 
 
 def test_oauth_example_commands_run():
