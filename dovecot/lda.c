@@ -20,22 +20,25 @@ struct status lda_status(int exit_status, const char *reason)
     return s;
 }
 
-/* It ends with a usage error where -a is no address in ASCII, and the mail would wait for ever. */
-static bool is_taken(struct str address, struct arena *arena)
+/* ADDRESS as -a takes it, in *FORM.  It ends with a usage error for anything but an address in ASCII without a dot at the end, and the mail
+ * would wait for ever. */
+static bool take_form(struct str address, struct arena *arena, struct str *form)
 {
     struct path path;
 
-    return str_is_ascii(address) && path_parse_address(&path, address, arena) == PATH_OK;
+    if (path_parse_address(&path, address, arena) != PATH_OK || path.host.length == 0 || !str_is_ascii(path.local))
+        return false;
+    *form = path_format(path.local, path.host, arena);
+    return true;
 }
 
 static struct str original_for(const struct command_mail *mail, struct str user, struct arena *arena)
 {
+    struct str form;
     char *copy;
 
-    if (is_taken(mail->original, arena))
-        return mail->original;
-    if (is_taken(mail->recipient->address, arena))
-        return mail->recipient->address;
+    if (take_form(mail->original, arena, &form) || take_form(mail->recipient->address, arena, &form))
+        return form;
     copy = arena_new(arena, user.length);
     for (size_t i = 0; i < user.length; i++)
         copy[i] = (unsigned char)user.data[i] > 127 ? '_' : user.data[i];

@@ -2,6 +2,7 @@
 
 #include "admin/command.h"
 #include "admin/identity.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/stop.h"
 #include "conf/listeners.h"
@@ -16,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -149,16 +149,6 @@ static void ignore_signals(void)
         signal(ignored[i], SIG_IGN);
 }
 
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 static int run_role(enum child_role role, const struct conf *conf, int listener_count)
 {
     int listeners[LISTENERS_MAX];
@@ -208,7 +198,7 @@ int child_main(int argc, char **argv)
         return EXIT_USAGE;
     }
     ignore_signals();
-    raise_descriptor_limit();
+    file_raise_limit();
     mallopt(M_ARENA_MAX, ARENAS_MOST); /* one an each thread would keep what sessions left behind */
     setenv("TZ", ":/etc/localtime", 0); /* else the C library looks at that file for every date */
     fcntl(FD_CONTROL, F_SETFD, FD_CLOEXEC);

@@ -3,6 +3,7 @@
 #include "admin/command.h"
 #include "admin/identity.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/stop.h"
@@ -424,6 +425,7 @@ int parent_run(struct conf *conf)
     if (!begin(&p, conf))
         return p.exit_status;
     p.exit_status = EXIT_DONE;
+    file_raise_limit(); /* each command that runs has some */
     while (!p.stopping || (p.draining_count > 0 && clock_now() < p.stop_by))
         wait_and_act(&p);
     kill_draining(&p);

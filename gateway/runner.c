@@ -152,7 +152,7 @@ void runner_serve(struct runner *r, int socket, const struct conf *conf)
     client->rules.shares_user = !person_find(&deliverd, "TMAIL_USER", conf->user, unused) || deliverd.uid == client->rules.pipe_user.uid;
     client->rules.timeout_ms = conf->local_timeout;
     client->rules.concurrency = conf->deliverd_local_concurrency;
-    client->most = conf->deliverd_local_concurrency + SPARE;
+    client->most = conf->deliverd_local_concurrency + conf->deliverd_local_concurrency / 2 + SPARE; /* commands come beside dovecot-lda */
     client->next = r->clients;
     r->clients = client;
     if (listen_to(r, socket, EPOLLIN, client))

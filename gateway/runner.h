@@ -3,8 +3,8 @@
  *
  * It listens to every deliverd that the parent has started, until that one is gone, under the configuration that it was started with.  A
  * command has TMAIL_LOCAL_TIMEOUT; then it, and all of its process group, is killed.  So it is when nobody waits for its result any more:
- * deliverd has died, or gave up because it stops.  What a command leaves running in its process group when it ends is killed, too.  One
- * thread; nothing blocks.
+ * deliverd has died, or gave up because it stops.  What a command leaves running in its process group when it ends is killed, too; what
+ * it puts into a session of its own is not found, and lives within the limits of its user.  One thread; nothing blocks.
  */
 #ifndef RUNNER_H
 #define RUNNER_H

@@ -34,6 +34,16 @@ struct probe {
     struct server servers[ENDPOINTS_MAX]; /* the endpoints */
 };
 
+bool probe_is_for(const struct conf *conf, struct str domain)
+{
+    struct str rest = str_of(conf->lmtp_probe_domains), item;
+
+    while (str_cut(&rest, ';', &item))
+        if (str_equal(item, domain) || str_equal(item, STR("*")))
+            return true;
+    return false;
+}
+
 struct probe *probe_new(const struct lmtp_means *means)
 {
     struct probe *p = memory_new(sizeof *p);

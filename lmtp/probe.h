@@ -19,6 +19,9 @@ enum { PROBE_REPLY_MS = 10000, PROBE_PAUSE_MS = 5000, PROBE_MOST = 10 };
 
 struct probe;
 
+/* Dovecot knows users of DOMAIN, a local one in normal form, that the directory does not. */
+bool probe_is_for(const struct conf *conf, struct str domain);
+
 /* MEANS are copied, what they point to is borrowed for good. */
 struct probe *probe_new(const struct lmtp_means *means);
 /* Nobody is asking any more. */

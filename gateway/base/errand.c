@@ -115,10 +115,15 @@ bool errand_send(int socket, const struct errand *e, int64_t deadline)
     return ok;
 }
 
+/* Who sent it may have made it a socket whose end waits for its data to go. */
 static void close_at(int *fd)
 {
-    if (*fd >= 0)
+    const struct linger at_once = {0};
+
+    if (*fd >= 0) {
+        setsockopt(*fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
         close(*fd);
+    }
     *fd = -1;
 }
 

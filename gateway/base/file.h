@@ -12,6 +12,9 @@ bool file_read(const char *path, struct buf *to);
 /* From where FD stands to its end. */
 bool file_read_fd(int fd, struct buf *to);
 
+/* Lets this process have as many descriptors open as the system allows it. */
+void file_raise_limit(void);
+
 /* Makes the name of the file at PATH durable, by a sync of its folder. */
 bool file_sync_name(const char *path);
 

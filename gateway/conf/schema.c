@@ -348,7 +348,7 @@ static const struct conf_key keys[] = {
     {MAILBOXES, .name = "TMAIL_LOCAL_TIMEOUT", TIME(local_timeout, SECONDS(1), HOURS(1)), .standard = "5m",
      .help = "time for dovecot-lda, or the command of an alias, to take a message; then it is killed and tried again later"},
     {MAILBOXES, .name = "TMAIL_DELIVERD_LOCAL_CONCURRENCY", NUMBER(deliverd_local_concurrency, 1, 100000), .standard = "50",
-     .help = "local deliveries at a time"},
+     .help = "deliveries to Dovecot at a time; half as many commands of aliases may run beside them"},
     {MAILBOXES, .name = "TMAIL_RECIPIENT_DELIMITER", TEXT(recipient_delimiter, check_delimiter), .standard = "+",
      .expected = "one of + - _ = ~ #, or nothing", .help = "what stands between a user's name and a detail of the user's own: user+detail"},
     {MAILBOXES, .name = "TMAIL_POSTMASTER", TEXT(postmaster, check_address_or_none), .standard = "", .expected = "a mail address",

@@ -59,7 +59,9 @@ void claimer_free(struct claimer *c, struct job **jobs)
 
 static struct workers *workers_of(const struct claimer *c, const struct route_plan *plan)
 {
-    return plan->is_local ? c->local : c->remote;
+    if (!plan->is_local)
+        return c->remote;
+    return plan->hops[0].kind == HOP_COMMAND ? c->commands : c->local;
 }
 
 void claimer_submit(struct claimer *c)

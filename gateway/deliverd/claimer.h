@@ -18,7 +18,7 @@ enum { CLAIMER_UNREADABLE_MOST = 256 };
 struct claimer {
     struct route_means routes;
     const struct outcome_rules *rules;
-    struct workers *local, *remote; /* those for plans that are local, and the others */
+    struct workers *local, *commands, *remote; /* those for mailboxes, for commands of aliases, and for all else */
     struct rates *rates;
     struct claims *claims;
     int64_t owner;

@@ -19,7 +19,7 @@ struct deliverer {
     struct arena arena;
     struct directory directory;
     struct attempt_context context;
-    struct workers *local, *remote;
+    struct scheduler_crews crews;
     struct bouncer *bouncer;
     struct upkeep_thread *upkeep;
     struct scheduler *scheduler;
@@ -55,19 +55,24 @@ static void seal_passwords(const struct conf *conf, struct secrets *secrets)
         log_message(LOG_LEVEL_INFO, "secrets", "%zu passwords of routes were in plain text and are sealed now by %s", count, conf->secret_key_path);
 }
 
+static struct workers *open_crew(struct deliverer *d, int64_t threads, int64_t a_hop, int64_t down_ms, char *error, size_t size)
+{
+    return workers_new(&d->context, &(struct workers_limits){threads, a_hop, down_ms}, error, size);
+}
+
 /* Local and remote deliveries together are no more than TMAIL_DELIVERD_MAX_IN_FLIGHT; where that is little, a fifth of it is for local ones. */
 static bool open_workers(struct deliverer *d, const struct conf *conf, char *error, size_t size)
 {
-    int64_t most = conf->deliverd_max_in_flight, local_most = clock_earlier(conf->deliverd_local_concurrency, (most + 4) / 5);
-    int64_t remote_most = clock_earlier(conf->deliverd_remote_concurrency, most > local_most ? most - local_most : 1);
+    int64_t most = conf->deliverd_max_in_flight, local = clock_earlier(conf->deliverd_local_concurrency, (most + 4) / 5);
+    int64_t remote = clock_earlier(conf->deliverd_remote_concurrency, most > local ? most - local : 1);
+    int64_t down_ms = clock_earlier(conf->deliverd_dead_host_time, LOCAL_DOWN_MS), commands = (local + 1) / 2;
 
-    const struct workers_limits local = {local_most, local_most, clock_earlier(conf->deliverd_dead_host_time, LOCAL_DOWN_MS)};
-    const struct workers_limits remote = {remote_most, conf->deliverd_destination_concurrency, conf->deliverd_dead_host_time};
-
-    d->local = workers_new(&d->context, &local, error, size);
-    if (d->local != NULL)
-        d->remote = workers_new(&d->context, &remote, error, size);
-    return d->remote != NULL;
+    d->crews.local = open_crew(d, local, local, down_ms, error, size);
+    if (d->crews.local != NULL)
+        d->crews.commands = open_crew(d, commands, commands, down_ms, error, size);
+    if (d->crews.commands != NULL)
+        d->crews.remote = open_crew(d, remote, conf->deliverd_destination_concurrency, conf->deliverd_dead_host_time, error, size);
+    return d->crews.remote != NULL;
 }
 
 static bool open_all(struct deliverer *d, const struct conf *conf, char *error, size_t size)
@@ -88,7 +93,7 @@ static bool open_all(struct deliverer *d, const struct conf *conf, char *error, 
     if (d->bouncer != NULL)
         d->upkeep = upkeep_start(conf, error, size);
     if (d->upkeep != NULL)
-        d->scheduler = scheduler_open(conf, &d->directory, d->local, d->remote, d->bouncer, error, size);
+        d->scheduler = scheduler_open(conf, &d->directory, &d->crews, d->bouncer, error, size);
     return d->scheduler != NULL;
 }
 

@@ -1,6 +1,7 @@
 #include "deliverd/program.h"
 
 #include "dovecot/lda.h"
+#include "lmtp/probe.h"
 #include "smtp/xtext.h"
 #include "transfer/pipe.h"
 
@@ -28,14 +29,17 @@ static struct status deliver_to_mailbox(const struct attempt_context *context, c
     const struct command_means means = {context->conf, context->errands};
     const struct directory *d = context->directory;
     const struct recipient *r = mail->recipient;
-    enum answer answer = ANSWER_NO;
     struct local found = {0};
+    enum answer answer;
     struct path path;
 
-    if (path_parse_address(&path, r->address, arena) == PATH_OK)
-        answer = d->local(d->self, path.local, r->domain, context->conf->recipient_delimiter[0], arena, &found);
+    if (path_parse_address(&path, r->address, arena) != PATH_OK)
+        return status_make(550, "5.1.1", "\"%.*s\" is no address", STR_ARG(r->address));
+    answer = d->local(d->self, path.local, r->domain, context->conf->recipient_delimiter[0], arena, &found);
     if (answer == ANSWER_FAILED)
         return status_make(451, "4.3.0", "Cannot look up the recipient now");
+    if (answer == ANSWER_NO && probe_is_for(context->conf, r->domain))
+        return lda_deliver(&means, mail, path_format(path.local, r->domain, arena));
     if (answer == ANSWER_NO || found.mailbox.length == 0)
         return status_make(550, "5.1.1", "<%.*s>: there is no such mailbox any more", STR_ARG(r->address));
     return lda_deliver(&means, mail, found.mailbox);

@@ -31,12 +31,13 @@ enum {
     BLOCKED_MS = 100,        /* between turns that found no place for anything, */
     IN_VAIN_MS = 30,         /* or nothing at all */
     DRAIN_LOOK_MS = 100,
+    CREWS = 3,
 };
 
 struct scheduler {
     const struct conf *conf;
     struct outcome_rules rules;
-    struct workers *workers[2]; /* local, remote */
+    struct workers *workers[CREWS];
     struct bouncer *bouncer;
     struct queue queue;
     struct claims claims;
@@ -58,15 +59,16 @@ struct scheduler {
     bool more;                /* due recipients were left for the next turn */
 };
 
-struct scheduler *scheduler_open(const struct conf *conf, const struct directory *directory, struct workers *local, struct workers *remote,
+struct scheduler *scheduler_open(const struct conf *conf, const struct directory *directory, const struct scheduler_crews *crews,
                                  struct bouncer *bouncer, char *error, size_t error_size)
 {
     struct scheduler *s = memory_new(sizeof *s);
 
     s->conf = conf;
     s->rules = outcome_rules_of(conf);
-    s->workers[0] = local;
-    s->workers[1] = remote;
+    s->workers[0] = crews->local;
+    s->workers[1] = crews->commands;
+    s->workers[2] = crews->remote;
     s->bouncer = bouncer;
     if (!queue_open(&s->queue, conf->store_source, error, error_size))
         goto failed;
@@ -77,8 +79,8 @@ struct scheduler *scheduler_open(const struct conf *conf, const struct directory
     if (!owner_open(&s->owner, conf->store_source, error, error_size))
         goto failed;
     wake_open(&s->wake, conf->store_source);
-    s->claimer = (struct claimer){.routes = {conf, directory}, .rules = &s->rules, .local = local, .remote = remote,
-                                  .rates = rates_new(conf, directory), .claims = &s->claims, .owner = s->owner.number};
+    s->claimer = (struct claimer){.routes = {conf, directory}, .rules = &s->rules, .local = crews->local, .commands = crews->commands,
+                                  .remote = crews->remote, .rates = rates_new(conf, directory), .claims = &s->claims, .owner = s->owner.number};
     round_init(&s->destinations, &s->claims, false);
     round_init(&s->senders, &s->claims, true);
     return s;
@@ -249,7 +251,7 @@ static void take_results(struct scheduler *s)
 {
     struct job **last = &s->results;
 
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < CREWS; i++) {
         while (*last != NULL)
             last = &(*last)->next;
         *last = workers_take_done(s->workers[i]);
@@ -302,14 +304,13 @@ static int64_t wait_until(const struct scheduler *s)
 
 static void wait_for_work(struct scheduler *s)
 {
-    struct pollfd p[4] = {{.fd = s->wake.fd, .events = POLLIN},
-                          {.fd = stop_control(), .events = POLLIN},
-                          {.fd = workers_done_fd(s->workers[0]), .events = POLLIN},
-                          {.fd = workers_done_fd(s->workers[1]), .events = POLLIN}};
+    struct pollfd p[2 + CREWS] = {{.fd = s->wake.fd, .events = POLLIN}, {.fd = stop_control(), .events = POLLIN}};
 
+    for (int i = 0; i < CREWS; i++)
+        p[2 + i] = (struct pollfd){.fd = workers_done_fd(s->workers[i]), .events = POLLIN};
     if (stop_seen())
         p[0].fd = p[1].fd = -1;
-    if (poll(p, 4, clock_poll_timeout(stop_seen() ? clock_now() + DRAIN_LOOK_MS : wait_until(s))) > 0) {
+    if (poll(p, 2 + CREWS, clock_poll_timeout(stop_seen() ? clock_now() + DRAIN_LOOK_MS : wait_until(s))) > 0) {
         if (p[0].revents != 0)
             wake_drain(&s->wake);
         if (p[1].revents != 0 && stop_hear() != STOP_NOTHING)
@@ -329,15 +330,19 @@ static void give_back_rest(struct scheduler *s)
 
 static int busy(const struct scheduler *s)
 {
-    return workers_busy(s->workers[0]) + workers_busy(s->workers[1]);
+    int count = 0;
+
+    for (int i = 0; i < CREWS; i++)
+        count += workers_busy(s->workers[i]);
+    return count;
 }
 
 /* What is still with workers when the grace is over is cut by their streams' own deadline; this waits for their last words. */
 static void drain(struct scheduler *s)
 {
     log_message(LOG_LEVEL_INFO, "draining", "claims no more mail, %d deliveries are under way", busy(s));
-    workers_stop(s->workers[0]);
-    workers_stop(s->workers[1]);
+    for (int i = 0; i < CREWS; i++)
+        workers_stop(s->workers[i]);
     for (;;) {
         /* Asked before the results are taken: a job that ends in between is seen in the next round. */
         bool is_busy = busy(s) > 0;

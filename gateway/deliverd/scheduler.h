@@ -14,7 +14,12 @@
 
 struct scheduler;
 
-struct scheduler *scheduler_open(const struct conf *conf, const struct directory *directory, struct workers *local, struct workers *remote, struct bouncer *bouncer,
+/* None uses up what another needs. */
+struct scheduler_crews {
+    struct workers *local, *commands, *remote; /* for mailboxes, for commands of aliases, for all else */
+};
+
+struct scheduler *scheduler_open(const struct conf *conf, const struct directory *directory, const struct scheduler_crews *crews, struct bouncer *bouncer,
                                  char *error, size_t error_size);
 /* Runs until the stop has been seen and the jobs are back, or its grace is over. */
 void scheduler_run(struct scheduler *s);

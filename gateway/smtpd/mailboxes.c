@@ -95,22 +95,12 @@ void mailboxes_close(struct mailboxes **m)
     memory_free(m);
 }
 
-static bool is_probed(const struct mailboxes *m, struct str host)
-{
-    struct str rest = str_of(m->conf->lmtp_probe_domains), domain;
-
-    while (str_cut(&rest, ';', &domain))
-        if (str_equal(domain, host) || str_equal(domain, STR("*")))
-            return true;
-    return false;
-}
-
 bool mailboxes_find(const struct mailboxes *m, const struct path *path, struct policy_verdict *v, struct arena *arena)
 {
     struct status s;
     bool unknown;
 
-    if (m->probe == NULL || !v->unknown_recipient || !is_probed(m, path->host))
+    if (m->probe == NULL || !v->unknown_recipient || !probe_is_for(m->conf, path->host))
         return false;
     s = probe_ask(m->probe, path_format(path->local, path->host, arena), &unknown);
     *v = (struct policy_verdict){

@@ -110,6 +110,16 @@ static void mind_welcome(struct client *c, struct status *s)
     c->unwelcome = true;
 }
 
+/* 503 says that we are out of step, not what becomes of the mail: this connection is of no more use, and another will be. */
+static void mind_sequence(struct client *c, struct status *s)
+{
+    if (s->code != 503)
+        return;
+    s->code = 451;
+    s->class = 4;
+    dialogue_give_up(c, *s);
+}
+
 static void settle_open(struct client_message *m, const struct status *s)
 {
     for (size_t i = 0; i < m->count; i++)
@@ -195,6 +205,7 @@ static struct status take_mail_reply(struct client *c)
     struct status s = dialogue_command(c, "MAIL");
 
     mind_welcome(c, &s);
+    mind_sequence(c, &s);
     if (s.code >= 300 && s.code < 400)
         s = status_make(451, "4.5.0", "Unexpected reply %d to MAIL", s.code);
     return s;
@@ -231,6 +242,8 @@ static bool put_envelope(struct client *c, struct client_message *m, const char 
             if (!status_is_ok(&s)) {
                 /* The answers to what was pipelined behind it are on their way all the same. */
                 take_rcpt_replies(c, m, start, end);
+                if (count_accepted(m) > 0) /* into a transaction that we do not know of: its content would be empty */
+                    dialogue_give_up(c, s);
                 for (size_t i = 0; i < m->count; i++)
                     m->recipients[i].status = s;
                 return false;
@@ -304,9 +317,9 @@ static void send_raw(struct client *c, const struct client_message *m)
 static const char unsendable[] = "The content has a bare CR or LF, or could not be read";
 
 /* From here on it may have the message, whatever becomes of the connection: nobody else is asked. */
-static struct status read_verdict(struct client *c, const char *to)
+static struct status read_verdict(struct client *c, const char *to, int64_t timeout)
 {
-    struct status s = dialogue_read(c, to, 2 * c->timeout, NULL, NULL);
+    struct status s = dialogue_read(c, to, timeout, NULL, NULL);
 
     mind_welcome(c, &s);
     c->unwelcome = false;
@@ -315,9 +328,10 @@ static struct status read_verdict(struct client *c, const char *to)
 }
 
 /* One of several: a server that says 421 of a recipient may have answers for the others before it goes. */
-static struct status read_one_verdict(struct client *c, struct status *goodbye)
+static struct status read_one_verdict(struct client *c, int64_t deadline, struct status *goodbye)
 {
-    struct status s = read_verdict(c, "the end of data");
+    int64_t left = deadline - clock_now();
+    struct status s = read_verdict(c, "the end of data", left > 0 ? left : 0);
 
     if (s.code >= 300 && s.code < 400)
         return status_make(451, "4.5.0", "Unexpected reply %d to the data", s.code);
@@ -330,15 +344,17 @@ static struct status read_one_verdict(struct client *c, struct status *goodbye)
     return s;
 }
 
-/* RFC 2033 section 4.2: a reply for each recipient that was accepted, in their order. */
+/* RFC 2033 section 4.2: a reply for each recipient that was accepted, in their order.  All have the time of one: until the last has come
+ * nothing is recorded, and a crash would repeat them. */
 static struct status read_verdicts(struct client *c, struct client_message *m)
 {
+    const int64_t deadline = clock_now() + 2 * c->timeout;
     struct status goodbye = {0};
 
     c->expected += (int)count_accepted(m);
     for (size_t i = 0; i < m->count; i++)
         if (m->recipients[i].accepted && m->recipients[i].status.code == 0)
-            m->recipients[i].status = read_one_verdict(c, &goodbye);
+            m->recipients[i].status = read_one_verdict(c, deadline, &goodbye);
     if (goodbye.code != 0 && !c->broken)
         dialogue_give_up(c, goodbye);
     return status_ok();
@@ -354,7 +370,7 @@ static struct status send_data(struct client *c, struct client_message *m)
     if (c->lmtp)
         return read_verdicts(c, m);
     c->expected++;
-    return read_verdict(c, "the end of data");
+    return read_verdict(c, "the end of data", 2 * c->timeout);
 }
 
 static struct status send_chunk(struct client *c, const struct client_message *m)
@@ -364,7 +380,7 @@ static struct status send_chunk(struct client *c, const struct client_message *m
     dialogue_put(c, "BDAT %lld LAST", (long long)size_of(m));
     if (!c->broken)
         send_raw(c, m);
-    return read_verdict(c, "BDAT");
+    return read_verdict(c, "BDAT", 2 * c->timeout);
 }
 
 static void reset(struct client *c)
@@ -380,11 +396,17 @@ static void close_data(struct client *c)
 {
     struct status s = dialogue_command(c, "DATA");
 
-    if (c->broken || s.code != 354)
+    if (c->broken)
         return;
+    if (s.code != 354) {
+        reset(c); /* RFC 5321 section 4.1.1.4: DATA that is refused ends nothing, and the next MAIL would come too early */
+        return;
+    }
+    if (c->lmtp) { /* nobody says how many answers its end would have */
+        dialogue_give_up(c, status_make(451, "4.5.0", "The server asks for content that has no recipient"));
+        return;
+    }
     stream_put(&c->stream, STR(".\r\n"));
-    if (c->lmtp) /* which answers to nobody */
-        return;
     c->expected++;
     dialogue_command(c, "the end of data");
 }

@@ -423,6 +423,8 @@ class _Dialogue:
         """Open a transaction."""
         if self.sink.tls_only and not self.wire.secure:
             habit = "530 5.7.0 Must issue a STARTTLS command first"
+        elif self.message:
+            habit = "503 5.5.1 The last transaction is not over"
         else:
             habit = "530 5.7.0 Authentication required" if self.sink.logins and not self.session.login else "250 2.1.0 Sender ok"
         if self.answer(verb, line, habit) < 300:

@@ -9,7 +9,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
-from tmail import Gateway, await_true, check, equal, main  # noqa: E402  pylint: disable=wrong-import-position
+from tmail import Gateway, Sink, await_true, check, equal, main  # noqa: E402  pylint: disable=wrong-import-position
 
 TEXT = b"Subject: x\r\n\r\nHello.\r\n"
 ALIAS = "run@local.example"
@@ -283,6 +283,21 @@ def refuses_to_start(keys, *words):
             for word in words:
                 check(word in result.err, f"{word!r} in {result.err!r}")
     return test
+
+
+def test_commands_that_hang_leave_mailboxes_alone():
+    """As many commands as may run hang, and more wait: mail for a mailbox is delivered meanwhile."""
+    with Sink(lmtp=True) as dovecot, Commands("put('ran', 1)\nhold()\n", DELIVERD_LOCAL_CONCURRENCY="2", DOVECOT_SUPPORT_ENABLED="true",
+                                              LMTP_ADDRESS=dovecot.endpoint) as gateway:
+        gateway.tmail("user", "add", "-m", "alice@local.example", "a password")
+        for _ in range(5):
+            gateway.send()
+        gateway.await_runs(1)
+        gateway.send(recipient="alice@local.example")
+        dovecot.wait(1)
+        gateway.let_go()
+        gateway.await_empty_queue()
+        equal(gateway.runs(), 5, "runs")
 
 
 def test_a_reload_without_dovecot_lda_is_refused():

@@ -139,6 +139,18 @@ def test_hops_that_hang_leave_room_for_others():
         check(all(sink.peak <= 2 for sink in silent), "more sessions with a silent hop than one may have")
 
 
+def test_a_refusal_of_all_recipients_leaves_the_connection_in_step():
+    """A server that knows its order: after a transaction without recipients, which DATA does not end, the next one is taken."""
+    with Sink(script=["RCPT <u0@: 550 5.1.1 Unknown"]) as sink, gateway_to(sink, DELIVERD_DESTINATION_CONCURRENCY="1", DELIVERD_CONNECTION_IDLE="1m") as gateway:
+        send(gateway, 1)
+        gateway.await_recipient("u0@hop.example", "failed")
+        with gateway.session() as client:
+            client.mail("a@client.example", ["good@hop.example"], b"Subject: x\r\n\r\nHello.\r\n")
+            client.quit()
+        sink.wait(1)
+        equal(len(sink.sessions), 1, "sessions")
+
+
 def test_connections_to_a_next_hop_are_bounded():
     """While two sessions are held at their final dot there is no third; another destination is served meanwhile."""
     with Sink(script=[".: gate; 250 ok"]) as sink, Sink() as other, \

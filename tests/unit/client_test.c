@@ -404,7 +404,7 @@ static void the_class_is_that_of_the_reply(void)
 static void one_connection_carries_many(void)
 {
     static const struct step steps[] = {{"", "220 y\r\n"}, {"EHLO", hello}, {"DATA\r\n", "250 ok\r\n250 ok\r\n354 go\r\n"}, {"\r\n.\r\n", "250 ok\r\n"},
-                                        {"DATA\r\n", "550 5.1.8 bad sender\r\n503 no\r\n503 no\r\n"}, {"DATA\r\n", "250 ok\r\n250 ok\r\n354 go\r\n"},
+                                        {"DATA\r\n", "550 5.1.8 bad sender\r\n503 no\r\n503 no\r\n"}, {"RSET\r\n", "250 ok\r\n"}, {"DATA\r\n", "250 ok\r\n250 ok\r\n354 go\r\n"},
                                         {"\r\n.\r\n", "250 ok\r\n"}, {"QUIT", "221\r\n"}};
     struct client c;
 
@@ -722,8 +722,53 @@ static void nobody_is_answered_for_nobody(void)
 
     start_lmtp(&c, "250 ok\r\n550 5.1.1 who\r\n550 5.1.1 who\r\n550 5.1.1 who\r\n354 go\r\n", "", false);
     check_codes(550, 550, 550);
-    check(!c.broken);
-    check_has(finish(&c), "DATA\r\n.\r\nQUIT\r\n");
+    check(c.broken);
+    check(strstr(finish(&c), "DATA\r\n.") == NULL);
+}
+
+/* DATA without recipients is refused and ends nothing: the next MAIL would come too early. */
+static void a_transaction_without_recipients_is_ended(void)
+{
+    static const struct step steps[] = {{"", "220 y\r\n"}, {"EHLO", hello}, {"DATA\r\n", "250 ok\r\n550 5.1.1 who\r\n503 5.5.1 nobody\r\n"}, {"RSET\r\n", "250 ok\r\n"},
+                                        {"DATA\r\n", "250 ok\r\n250 ok\r\n354 go\r\n"}, {"\r\n.\r\n", "250 ok\r\n"}, {"QUIT", "221\r\n"}};
+    struct client c;
+
+    START(&c, steps);
+    greeted(&c);
+    for (int i = 0; i < 2; i++) {
+        prepare("a\r\n", 1);
+        client_send(&c, &sending.message);
+        check_number(sending.outcomes[0].status.code, i == 0 ? 550 : 250);
+        check(!c.broken);
+    }
+    finish(&c);
+    check(server.followed);
+}
+
+/* A server that is in another transaction than we are says nothing of the mail, and gets no end of a content. */
+static void a_server_out_of_step_is_given_up(void)
+{
+    static const struct {
+        const char *answers;
+        int code;
+    } table[] = {
+        {"503 5.5.1 nested MAIL\r\n250 ok\r\n354 go\r\n", 451},
+        {"503 5.5.1 nested MAIL\r\n503 no\r\n503 no\r\n", 451},
+        {"550 5.1.8 bad sender\r\n250 ok\r\n354 go\r\n", 550},
+    };
+
+    for (size_t i = 0; i < TEST_COUNT(table); i++) {
+        const struct step steps[] = {{"", "220 y\r\n"}, {"EHLO", hello}, {"DATA\r\n", table[i].answers}};
+        struct client c;
+
+        START(&c, steps);
+        greeted(&c);
+        prepare("a\r\n", 1);
+        client_send(&c, &sending.message);
+        check_number(sending.outcomes[0].status.code, table[i].code);
+        check(c.broken);
+        check(strstr(finish(&c), "DATA\r\n.") == NULL);
+    }
 }
 
 /* RFC 2033 section 4.1. */
@@ -858,6 +903,8 @@ static const struct test_case cases[] = {
     TEST_CASE(answers_that_are_too_many_end_the_connection),
     TEST_CASE(a_refusal_of_data_is_one_for_all),
     TEST_CASE(nobody_is_answered_for_nobody),
+    TEST_CASE(a_transaction_without_recipients_is_ended),
+    TEST_CASE(a_server_out_of_step_is_given_up),
     TEST_CASE(a_server_of_smtp_is_not_greeted_by_helo),
     TEST_CASE(who_stores_as_is_is_sent_what_he_does_not_offer),
     TEST_CASE(fields_go_in_front),
