@@ -1,3 +1,4 @@
+#include "admin/alias_notes.h"
 #include "admin/change.h"
 #include "admin/groups.h"
 #include "admin/listing.h"
@@ -28,6 +29,8 @@ static int run_add(struct invocation *i)
     if (result != EXIT_DONE)
         return result;
     s = aliases_add(t, &a);
+    if (status_is_ok(&s))
+        alias_notes(i, t, &a);
     return change_close(i, &t, &s);
 }
 

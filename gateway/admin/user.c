@@ -52,6 +52,10 @@ static void note_delivery(const struct invocation *i)
     if (!i->conf->dovecot_support_enabled)
         fprintf(stderr, "tmail %s %s: note: mail for the mailbox will wait in the queue while TMAIL_DOVECOT_SUPPORT_ENABLED is false\n",
                 i->group->noun, i->command->verb);
+    if (i->conf->local_delivery == LOCAL_DELIVERY_LMTP && !str_is_ascii(name_local(str_of(i->words[0]))))
+        fprintf(stderr,
+                "tmail %s %s: note: Dovecot's LMTP may refuse a name beyond ASCII; dovecot-lda takes it (TMAIL_LOCAL_DELIVERY=lda)\n",
+                i->group->noun, i->command->verb);
 }
 
 int user_add(struct invocation *i, struct new_user *u)
@@ -64,6 +68,7 @@ int user_add(struct invocation *i, struct new_user *u)
         return result;
     u->home_base = str_of(i->conf->users_home_base);
     u->default_quota = i->conf->users_mailbox_default_quota;
+    u->delimiter = i->conf->recipient_delimiter[0];
     u->cram_md5 = keeps_cram_md5(i->conf);
     s = users_add(t, u);
     result = change_close(i, &t, &s);
@@ -165,6 +170,7 @@ static int run_update(struct invocation *i)
         .quota = str_of(invocation_value(i, "quota")),
         .default_quota = i->conf->users_mailbox_default_quota,
         .home_base = str_of(i->conf->users_home_base),
+        .delimiter = i->conf->recipient_delimiter[0],
     };
     char typed[SECRET_SIZE];
     struct str password = {0};

@@ -49,7 +49,7 @@ static int purge(const struct invocation *i, const char *login, const char *home
 
 static int del(struct invocation *i, const char *login, const char *home)
 {
-    struct gone_user gone = {0};
+    struct gone_user gone = {.purge = true};
     struct tables *t;
     struct status s;
     int result = confirm(i, login, home);
@@ -75,7 +75,7 @@ int user_home_del(struct invocation *i)
 
     if (!name_login(str_of(i->words[0]), login))
         return invocation_fail(i, "\"%s\" is no login", i->words[0]);
-    s = mailbox_check_login(str_of(login));
+    s = mailbox_check_login(str_of(login), '\0'); /* an earlier tmail made such */
     if (!status_is_ok(&s))
         return invocation_fail(i, "%s", s.text);
     mailbox_join_home(str_of(i->conf->users_home_base), str_of(login), &home);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { DEPTH_MAX = 100 }; /* each level holds a descriptor */
@@ -11,22 +12,28 @@ enum { DEPTH_MAX = 100 }; /* each level holds a descriptor */
 struct deletion {
     struct buf path; /* of what is worked on */
     struct buf *trouble;
+    dev_t device; /* that all is on: of the folder that the last name of the path stands in */
     int depth;
 };
 
 static bool delete_entry(struct deletion *d, int folder, const char *name);
 
 /* Names of files may hold anything. */
-static bool complain(struct deletion *d, int reason)
+static bool complain_that(struct deletion *d, const char *reason)
 {
     size_t start = d->trouble->length;
 
-    buf_print(d->trouble, "%s: %s", buf_text(&d->path), strerror(reason));
+    buf_print(d->trouble, "%s: %s", buf_text(&d->path), reason);
     for (size_t i = start; i < d->trouble->length; i++)
         if (str_has_control(str_part(buf_str(d->trouble), i, 1)))
             d->trouble->data[i] = '?';
     buf_add_byte(d->trouble, '\n');
     return false;
+}
+
+static bool complain(struct deletion *d, int reason)
+{
+    return complain_that(d, strerror(reason));
 }
 
 static size_t enter(struct deletion *d, const char *name)
@@ -103,13 +110,26 @@ static int open_folder(int parent, const char *name)
     return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
+static bool is_here(struct deletion *d, int fd)
+{
+    struct stat facts;
+
+    if (fstat(fd, &facts) != 0)
+        return complain(d, errno);
+    return facts.st_dev == d->device || complain_that(d, "Another file system is mounted here");
+}
+
 /* Whatever NAME is.  A folder that cannot be read may be empty. */
 static bool delete_named(struct deletion *d, int parent, const char *name)
 {
     int fd = open_folder(parent, name), reason = errno;
 
-    if (fd >= 0)
+    if (fd >= 0 && is_here(d, fd))
         return delete_opened(d, parent, name, fd);
+    if (fd >= 0) {
+        close(fd);
+        return false;
+    }
     if (reason == ENOENT)
         return true;
     if (unlinkat(parent, name, reason == ENOTDIR || reason == ELOOP ? 0 : AT_REMOVEDIR) == 0 || errno == ENOENT)
@@ -138,9 +158,20 @@ static bool delete_inside(struct deletion *d, int parent, const char *name, stru
         return errno == ENOENT || complain(d, errno);
     ok = delete_path(d, fd, rest);
     close(fd);
-    if (ok && unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOTEMPTY && errno != EEXIST && errno != ENOENT)
+    if (ok && unlinkat(parent, name, AT_REMOVEDIR) != 0 && errno != ENOTEMPTY && errno != EEXIST && errno != ENOENT &&
+        errno != EBUSY) /* something is mounted there */
         (void)complain(d, errno);
     return ok;
+}
+
+static bool delete_last(struct deletion *d, int parent, const char *name)
+{
+    struct stat facts;
+
+    if (fstat(parent, &facts) != 0)
+        return complain(d, errno);
+    d->device = facts.st_dev;
+    return delete_entry(d, parent, name);
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): as deep as the path */
@@ -154,7 +185,7 @@ static bool delete_path(struct deletion *d, int parent, struct str path)
     if (!str_cut(&path, '/', &first) || first.length == 0 || !str_copy(first, name, sizeof name) || is_dots(name))
         return complain(d, EINVAL);
     if (path.length == 0)
-        return delete_entry(d, parent, name);
+        return delete_last(d, parent, name);
     before = enter(d, name);
     ok = delete_inside(d, parent, name, path);
     leave(d, before);

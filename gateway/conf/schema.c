@@ -350,7 +350,9 @@ static const struct conf_key keys[] = {
     {MAILBOXES, .name = "TMAIL_DELIVERD_LOCAL_CONCURRENCY", NUMBER(deliverd_local_concurrency, 1, 100000), .standard = "50",
      .help = "deliveries to Dovecot at a time; half as many commands of aliases may run beside them"},
     {MAILBOXES, .name = "TMAIL_RECIPIENT_DELIMITER", TEXT(recipient_delimiter, check_delimiter), .standard = "+",
-     .expected = "one of + - _ = ~ #, or nothing", .help = "what stands between a user's name and a detail of the user's own: user+detail"},
+     .expected = "one of + - _ = ~ #, or nothing", .help = "what stands between a user's name and a detail of the user's own: user+detail",
+     .manual = "The name of a mailbox cannot have it in it: Dovecot would take what stands behind for a detail.  Dovecot's recipient_delimiter must "
+               "be the same."},
     {MAILBOXES, .name = "TMAIL_POSTMASTER", TEXT(postmaster, check_address_or_none), .standard = "", .expected = "a mail address",
      .help = "who gets mail for postmaster and abuse of this host, and of local domains that have no such mailbox or alias",
      .manual = "RFC 5321 section 4.5.1 and RFC 2142 want somebody to read it."},

@@ -1,6 +1,7 @@
 #include "directory/alias_loop.h"
 
 #include "directory/aliases.h"
+#include "directory/names.h"
 #include "directory/recipients.h"
 #include "smtp/path.h"
 
@@ -16,7 +17,7 @@ struct search {
     char delimiter;
     struct arena arena;
     struct buf chain; /* of the loop that was found */
-    int looks;
+    int looks, looks_max;
 };
 
 /* From FIRST to LAST, in that order. */
@@ -32,7 +33,7 @@ static enum answer find(struct search *s, struct str address, struct local *foun
 {
     struct path path;
 
-    if (path_parse_address(&path, address, &s->arena) != PATH_OK || ++s->looks > ALIASES_TARGETS_MAX)
+    if (path_parse_address(&path, address, &s->arena) != PATH_OK || ++s->looks > s->looks_max)
         return ANSWER_NO;
     return recipients_find(s->t, path.local, path.host, s->delimiter, &s->arena, found);
 }
@@ -60,22 +61,47 @@ static enum answer follow(struct search *s, struct str address, const struct ste
     return answer;
 }
 
+static struct status end(struct search *s, enum answer answer)
+{
+    struct status status =
+        tables_unless(s->t, answer, tables_refused("the alias goes round in a circle: %s", buf_text(&s->chain)));
+
+    buf_done(&s->chain);
+    arena_done(&s->arena);
+    return status;
+}
+
 struct status alias_loop_check(struct tables *t, struct str alias, char delimiter)
 {
-    struct search s = {.t = t, .delimiter = delimiter};
-    struct status status = status_ok();
+    struct search s = {.t = t, .delimiter = delimiter, .looks_max = ALIASES_TARGETS_MAX};
 
-    switch (follow(&s, alias, NULL)) {
-    case ANSWER_YES:
-        status = tables_refused("the alias goes round in a circle: %s", buf_text(&s.chain));
-        break;
-    case ANSWER_NO:
-        break;
-    case ANSWER_FAILED:
-        status = tables_failed(t);
-        break;
-    }
-    buf_done(&s.chain);
-    arena_done(&s.arena);
-    return status;
+    return end(&s, follow(&s, alias, NULL));
+}
+
+/* LIST as the table has it: domains as they were typed. */
+static bool has_domain(struct str list, struct str domain)
+{
+    char name[NAME_SIZE];
+    struct str item;
+
+    while (str_cut_any(&list, "; ", &item))
+        if (name_address(item, name) && str_equal(name_domain(str_of(name)), domain))
+            return true;
+    return false;
+}
+
+struct status alias_loop_check_domain(struct tables *t, struct str domain, char delimiter)
+{
+    struct search s = {.t = t, .delimiter = delimiter, .looks_max = LOOP_LOOKS_MAX};
+    struct db_query *q = tables_query(t, "SELECT alias, deliver_to FROM aliases WHERE ifnull(is_dom_alias, 0) = 0 ORDER BY alias");
+    enum answer answer = ANSWER_NO;
+
+    if (q == NULL)
+        return tables_failed(t);
+    while (answer == ANSWER_NO && s.looks < s.looks_max && db_step(q))
+        if (has_domain(db_str(q, 1), domain))
+            answer = follow(&s, db_str(q, 0), NULL);
+    if (!db_finish(q))
+        answer = ANSWER_FAILED;
+    return end(&s, answer);
 }

@@ -9,8 +9,12 @@
 
 #include "directory/tables.h"
 
+enum { LOOP_LOOKS_MAX = 20000 };
+
 /* ALIAS, which is in the table, stands for addresses that do not lead back to it or go round in a circle; else it is refused, and the
  * chain named. */
 struct status alias_loop_check(struct tables *t, struct str alias, char delimiter);
+/* The same for all aliases that stand for addresses of DOMAIN, in normal form; LOOP_LOOKS_MAX looks together. */
+struct status alias_loop_check_domain(struct tables *t, struct str domain, char delimiter);
 
 #endif

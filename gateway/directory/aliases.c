@@ -4,6 +4,8 @@
 #include "directory/names.h"
 #include "directory/rcpthosts.h"
 
+enum { NAMED_MAX = 5 };
+
 enum answer aliases_has_address(struct tables *t, struct str address)
 {
     return tables_ask(tables_query(t, "SELECT 1 FROM aliases WHERE alias = ?1 AND ifnull(is_dom_alias, 0) = 0"), address);
@@ -35,6 +37,26 @@ enum answer aliases_delivers_to(struct tables *t, struct str address, struct str
     return found ? ANSWER_YES : ANSWER_NO;
 }
 
+struct status aliases_note_rest(struct tables *t, struct str login)
+{
+    struct db_query *q = tables_query(t, "SELECT alias, deliver_to FROM aliases WHERE ifnull(is_dom_alias, 0) = 0 ORDER BY alias");
+    struct status s = status_ok();
+    struct buf text = {0};
+    int count = 0;
+
+    if (q == NULL)
+        return tables_failed(t);
+    while (db_step(q))
+        if (names(db_str(q, 1), login) && ++count <= NAMED_MAX)
+            buf_print(&text, "%s%.*s", count > 1 ? ", " : "", STR_ARG(db_str(q, 0)));
+    if (count > NAMED_MAX)
+        buf_print(&text, " and %d more", count - NAMED_MAX);
+    if (count > 0)
+        s = status_make(250, "", "aliases still deliver to %.*s: %s", STR_ARG(login), buf_text(&text));
+    buf_done(&text);
+    return db_finish(q) ? s : tables_failed(t);
+}
+
 enum answer aliases_target(struct tables *t, struct str domain, char *target)
 {
     struct db_query *q = tables_query(t, "SELECT deliver_to FROM aliases WHERE alias = ?1 AND is_dom_alias");
@@ -52,14 +74,15 @@ enum answer aliases_target(struct tables *t, struct str domain, char *target)
 
 enum answer aliases_of_domain(struct tables *t, struct str domain, char *alias)
 {
-    struct db_query *q = tables_query(t, "SELECT alias FROM aliases WHERE is_dom_alias AND deliver_to = ?1 ORDER BY alias");
-    bool found;
+    struct db_query *q = tables_query(t, "SELECT alias, deliver_to FROM aliases WHERE is_dom_alias ORDER BY alias");
+    char target[DOMAIN_SIZE];
+    bool found = false;
 
     alias[0] = '\0';
     if (q == NULL)
         return ANSWER_FAILED;
-    db_bind_str(q, 1, domain);
-    found = db_step(q) && str_copy(db_str(q, 0), alias, DOMAIN_SIZE);
+    while (!found && db_step(q)) /* an earlier tmail wrote them as they were typed */
+        found = domain_normalize(db_str(q, 1), target) && str_equal(str_of(target), domain) && str_copy(db_str(q, 0), alias, DOMAIN_SIZE);
     if (!db_finish(q))
         return ANSWER_FAILED;
     return found ? ANSWER_YES : ANSWER_NO;

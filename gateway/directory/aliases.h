@@ -33,6 +33,8 @@ struct new_alias {
 enum answer aliases_has_address(struct tables *t, struct str address);
 /* The same, and LOGIN is among those that it delivers to. */
 enum answer aliases_delivers_to(struct tables *t, struct str address, struct str login);
+/* Success; its text names those that deliver to LOGIN, who has gone, if there are any. */
+struct status aliases_note_rest(struct tables *t, struct str login);
 /* The domain that DOMAIN stands for, in normal form, in TARGET (DOMAIN_SIZE bytes). */
 enum answer aliases_target(struct tables *t, struct str domain, char *target);
 /* A domain that stands for DOMAIN, in ALIAS (DOMAIN_SIZE bytes). */

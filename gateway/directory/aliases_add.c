@@ -168,6 +168,8 @@ static struct status add_domain(struct tables *t, struct str domain, struct str 
         s = insert(t, domain, target, a, true);
     if (status_is_ok(&s))
         s = make_alias_domain(t, domain);
+    if (status_is_ok(&s)) /* as it is from now on: aliases may stand for addresses of a domain that was nobody's */
+        s = alias_loop_check_domain(t, domain, a->delimiter);
     return tables_end(t, s);
 }
 

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-struct status mailbox_check_login(struct str login)
+struct status mailbox_check_login(struct str login, char delimiter)
 {
     struct str local = name_local(login), domain = name_domain(login);
 
@@ -17,6 +17,10 @@ struct status mailbox_check_login(struct str login)
         return tables_refused("%.*s cannot be the name of a mailbox", STR_ARG(login));
     if (str_starts(domain, STR("[")))
         return tables_refused("a mailbox needs a domain, not the address %.*s", STR_ARG(domain));
+    if (delimiter != '\0' && str_has(local, delimiter))
+        return tables_refused("%.*s cannot be the name of a mailbox: what stands behind the %c is a detail (TMAIL_RECIPIENT_DELIMITER), and"
+                              " the mail would come to another mailbox",
+                              STR_ARG(login), delimiter);
     return status_ok();
 }
 

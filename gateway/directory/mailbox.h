@@ -9,8 +9,9 @@
 #include "base/buf.h"
 #include "directory/tables.h"
 
-/* LOGIN (names.h) may be the address of a mailbox: its parts become names of folders. */
-struct status mailbox_check_login(struct str login);
+/* LOGIN (names.h) may be the address of a mailbox: its parts become names of folders, and Dovecot cuts a detail off before it looks for the
+ * user.  DELIMITER: stands before a detail, '\0': there are none. */
+struct status mailbox_check_login(struct str login, char delimiter);
 /* "512K", "200M", "1G", or bytes, as typed; appends it as Dovecot's quota rules have it. */
 struct status mailbox_read_quota(struct str text, struct buf *to);
 void mailbox_write_quota(int64_t bytes, struct buf *to);

@@ -2,6 +2,7 @@
 
 #include "directory/aliases.h"
 #include "directory/credentials.h"
+#include "directory/homes.h"
 #include "directory/mailbox.h"
 #include "directory/senders.h"
 
@@ -59,7 +60,7 @@ static struct status check_new(struct entry *e)
         return tables_refused("a quota needs a mailbox (-m)");
     if (!u->mailbox)
         return s;
-    s = mailbox_check_login(str_of(e->login));
+    s = mailbox_check_login(str_of(e->login), u->delimiter);
     if (!status_is_ok(&s))
         return s;
     mailbox_join_home(u->home_base, str_of(e->login), &e->home);
@@ -113,6 +114,8 @@ static struct status add(struct tables *t, const struct entry *e)
         s = mailbox_check_only_catchall(t, name_domain(login), login);
     if (status_is_ok(&s))
         s = insert(t, e);
+    if (status_is_ok(&s) && e->new->mailbox)
+        s = homes_note_existing(buf_str(&e->home));
     return tables_end(t, s);
 }
 
@@ -159,6 +162,19 @@ static struct status delete_row(struct tables *t, struct str login)
     return status_is_ok(&s) ? senders_forget(t, login) : s;
 }
 
+/* Two notes can be true at once. */
+static struct status note_rest(struct tables *t, struct str login)
+{
+    struct status domain = mailbox_note_domain(t, name_domain(login)), aliases;
+
+    if (!status_is_ok(&domain))
+        return domain;
+    aliases = aliases_note_rest(t, login);
+    if (!status_is_ok(&aliases) || domain.text[0] == '\0')
+        return aliases;
+    return aliases.text[0] == '\0' ? domain : status_make(250, "", "%s; %s", domain.text, aliases.text);
+}
+
 static struct status del(struct tables *t, struct gone_user *gone)
 {
     struct str login = str_of(gone->login);
@@ -167,8 +183,12 @@ static struct status del(struct tables *t, struct gone_user *gone)
 
     if (answer == ANSWER_NO)
         return tables_refused("user %s does not exist", gone->login);
-    s = answer == ANSWER_YES ? delete_row(t, login) : tables_failed(t);
-    return status_is_ok(&s) && gone->home.length > 0 ? mailbox_note_domain(t, name_domain(login)) : s;
+    s = answer == ANSWER_YES ? status_ok() : tables_failed(t);
+    if (status_is_ok(&s) && gone->purge && gone->home.length > 0)
+        s = homes_check_alone(t, login, buf_str(&gone->home));
+    if (status_is_ok(&s))
+        s = delete_row(t, login);
+    return status_is_ok(&s) && gone->home.length > 0 ? note_rest(t, login) : s;
 }
 
 struct status users_del(struct tables *t, struct str login, struct gone_user *gone)

@@ -21,6 +21,7 @@ struct new_user {
     struct str quota;         /* "200M"; empty: default_quota */
     int64_t default_quota;    /* bytes */
     struct str home_base;
+    char delimiter;           /* before a detail, which a mailbox has not in its name; '\0': none */
 };
 
 struct user_row {
@@ -38,10 +39,12 @@ struct user_update {
     struct str quota;
     int64_t default_quota; /* of a mailbox that is new */
     struct str home_base;
+    char delimiter;        /* as in struct new_user */
 };
 
 /* A user who has gone. */
 struct gone_user {
+    bool purge; /* given: the home will be deleted, and the user must not go where that would take another's mail along (homes.h) */
     char login[NAME_SIZE];
     struct buf home; /* as the table had it */
 };
@@ -51,11 +54,12 @@ enum answer users_has_mailbox(struct tables *t, struct str address);
 /* The login of the domain's catch-all, in ARENA. */
 enum answer users_find_catchall(struct tables *t, struct str domain, struct arena *arena, struct str *login);
 
+/* The text of a success says so where there is a folder in the place of the mailbox's home already. */
 struct status users_add(struct tables *t, const struct new_user *u);
 /* By the rules of users_add.  A mailbox that is taken away keeps its home, on disk and in the table, and gets it back. */
 struct status users_update(struct tables *t, struct str login, const struct user_update *u);
 /* With the user's senders (senders.h).  Leaves the mailbox on disk and the domain in rcpthosts, which the text of the success says where it
- * was the last of it (mailbox.h).  GONE, whose home the caller frees, may be NULL. */
+ * was the last of it (mailbox.h), as it says which aliases deliver there.  GONE, whose home the caller frees, may be NULL. */
 struct status users_del(struct tables *t, struct str login, struct gone_user *gone);
 struct status users_list(struct tables *t, void (*row)(void *context, const struct user_row *r), void *context);
 

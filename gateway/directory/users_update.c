@@ -2,6 +2,7 @@
 
 #include "directory/aliases.h"
 #include "directory/credentials.h"
+#include "directory/homes.h"
 #include "directory/mailbox.h"
 
 /* A user as the table has it, and as it shall be. */
@@ -12,6 +13,7 @@ struct change {
     bool active, relay, mailbox, catchall;
     bool had_mailbox;
     struct buf quota, home;
+    struct status note; /* what else the administrator should know */
 };
 
 static enum answer read_row(struct tables *t, struct change *c)
@@ -66,15 +68,17 @@ static struct status take_flags(struct change *c)
 /* As users_add does. */
 static struct status make_mailbox(struct tables *t, struct change *c)
 {
-    struct status s = mailbox_check_login(c->login);
+    struct status s = mailbox_check_login(c->login, c->update->delimiter);
 
     if (!status_is_ok(&s))
         return s;
     s = tables_unless(t, aliases_has_address(t, c->login), tables_refused("%.*s is an existing alias", STR_ARG(c->login)));
     if (!status_is_ok(&s))
         return s;
-    if (c->home.length == 0)
+    if (c->home.length == 0) {
         mailbox_join_home(c->update->home_base, c->login, &c->home);
+        c->note = homes_note_existing(buf_str(&c->home));
+    }
     if (c->quota.length == 0)
         mailbox_write_quota(c->update->default_quota, &c->quota);
     return mailbox_make_domain_local(t, name_domain(c->login));
@@ -138,7 +142,7 @@ static struct status write_all(struct tables *t, struct change *c)
         s = write_credentials(t, c);
     if (status_is_ok(&s) && c->had_mailbox && !c->mailbox)
         s = mailbox_note_domain(t, name_domain(c->login));
-    return s;
+    return status_is_ok(&s) && s.text[0] == '\0' ? c->note : s;
 }
 
 static struct status change(struct tables *t, struct change *c)
@@ -165,7 +169,7 @@ struct status users_update(struct tables *t, struct str login, const struct user
 {
     struct credentials credentials = {0};
     char stored[NAME_SIZE];
-    struct change c = {.update = u, .login = name_stored_login(login, stored), .credentials = &credentials};
+    struct change c = {.update = u, .login = name_stored_login(login, stored), .credentials = &credentials, .note = status_ok()};
     struct status s = status_ok();
 
     if (u->password != NULL)

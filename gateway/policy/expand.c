@@ -100,12 +100,12 @@ static bool parse_own(struct walk *w, struct path *path, struct str address)
     return false;
 }
 
-/* user@domain becomes user+detail@domain. */
+/* user@domain becomes user+detail@domain.  Dovecot's LMTP takes no detail beyond ASCII (501), and the mail would be lost. */
 static void put_back_detail(struct walk *w, struct path *path, struct str detail)
 {
     struct buf local = {0};
 
-    if (detail.length == 0)
+    if (detail.length == 0 || !str_is_ascii(detail))
         return;
     buf_add(&local, path->local);
     buf_add_byte(&local, w->conf->recipient_delimiter[0]);

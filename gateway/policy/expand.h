@@ -2,8 +2,8 @@
  * expand - whom mail for a recipient goes to: the addresses that aliases of local domains stand for.
  *
  * Aliases of aliases are followed, ten steps deep; each address is there once.  A mailbox stands for its own address, with the detail put
- * back, and so does an address of another domain.  An alias with a command stands for itself, beside its addresses: the command runs when
- * the message is delivered.  Members of a mini-list say which.  One that leads back to itself, or deeper, is 554 5.4.6; more than
+ * back (one beyond ASCII is not), and so does an address of another domain.  An alias with a command stands for itself, beside its
+ * addresses: the command runs when the message is delivered.  Members of a mini-list say which.  One that leads back to itself, or deeper, is 554 5.4.6; more than
  * ALIASES_TARGETS_MAX addresses are 452 4.5.3; a question that could not be asked is 451 4.3.0.  Blocks for the directory.
  */
 #ifndef POLICY_EXPAND_H

@@ -56,7 +56,7 @@ static enum answer login_may_relay(const struct directory *d, const struct polic
 
 static struct policy_verdict by_client(const struct directory *d, const struct policy_client *client, const struct path *path)
 {
-    enum answer answer = d->relayip(d->self, client->address);
+    enum answer answer = client->address != NULL ? d->relayip(d->self, client->address) : ANSWER_NO;
     enum policy_rule rule = POLICY_RELAYIP;
 
     if (answer == ANSWER_NO) {

@@ -16,7 +16,7 @@
 #include "smtp/path.h"
 
 struct policy_client {
-    const struct address *address;
+    const struct address *address; /* NULL: it is none that came from anywhere, and no relayip */
     struct str login; /* empty: nobody has logged in */
     bool vouched;     /* somebody else (Dovecot) let the login in: one that the directory does not know may relay */
 };

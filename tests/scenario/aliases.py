@@ -269,7 +269,8 @@ def test_newlines_and_utf8():
     with House() as house:
         house.tmail("user", "add", "-m", "été@own.example", "secret")
         equal(house.come_to("été@own.example", mail=" SMTPUTF8"), ["été@own.example"], "queued")
-        equal(house.come_to("été+ü@own.example", mail=" SMTPUTF8"), ["été+ü@own.example"], "queued")
+        equal(house.come_to("été+x@own.example", mail=" SMTPUTF8"), ["été+x@own.example"], "queued")
+        equal(house.come_to("été+ü@own.example", mail=" SMTPUTF8"), ["été@own.example"], "queued: no detail that Dovecot's LMTP refuses")
         house.refuse("été@own.example", "553 5.6.7 ")
         for local in ('"a\u0085b"', '"a\u2028b"', "joe+\u2029"):  # line ends to some, bytes to us
             house.refuse(f"x{local}@own.example" if local[0] != '"' else f"{local}@own.example", "550 5.1.1 ", mail=" SMTPUTF8")
@@ -308,6 +309,33 @@ def test_domains_of_aliases_are_kept_whole():
         house.tmail("alias", "del", "alias.example")
         result = house.run("rcpthost", "del", "own.example")
         equal((result.status, "1 mailboxes and 0 aliases of own.example stay" in result.err), (0, True), f"{result!r}")
+
+
+def test_notes_on_aliases():
+    """Nothing is wrong with them, but mail will fail, or its bounces: who has nobody behind is named."""
+    nobody, missing = "nobody gets what comes back to ", "there is no mailbox or alias "
+
+    def noted(house, name, *words):
+        result = house.run("alias", "add", *words, name)
+        equal(result.status, 0, f"{words} {name}: {result!r}")
+        return result.err
+
+    with House() as house:
+        equal(noted(house, "a@own.example", "-d", "joe+x@own.example b@far.example postmaster@mx.tmail.test"), "", "all are somebody")
+        said = noted(house, "b@own.example", "-d", "a@own.example Gone@own.example postmaster@own.example")
+        check(f"{missing}Gone@own.example, postmaster@own.example: " in said, said)
+        check("x5@own.example and 2 more: " in noted(house, "c@own.example", "-d", " ".join(f"x{number}@own.example" for number in range(1, 8))), "many")
+        check(f"{nobody}list-bounces@own.example: " in noted(house, "List@own.example", "-m", "-d", "b@far.example"), "list")
+        equal(noted(house, "one-bounces@own.example", "-d", "b@far.example"), "", "an address for bounces")
+        equal(noted(house, "one@own.example", "-m", "-d", "b@far.example"), "", "list whose bounces somebody gets")
+        equal(noted(house, "alias.example", "-d", "own.example"), "", "domain")
+        house.alias("postmaster@own.example", "-d", "joe@own.example")
+        equal(noted(house, "two@own.example", "-m", "-d", "list-bounces@own.example"), "", "list of a domain with a postmaster")
+    with House(POSTMASTER="root@far.example") as house:
+        equal(noted(house, "list@own.example", "-m", "-d", "abuse@own.example"), "", "TMAIL_POSTMASTER")
+    with House() as house:
+        house.tmail("user", "update", "joe@own.example", "--catchall", "yes")
+        equal(noted(house, "list@own.example", "-m", "-d", "any@own.example"), "", "catch-all")
 
 
 def test_updates():
@@ -390,6 +418,46 @@ def test_a_link_on_the_way_ends_the_purge():
         check(os.path.exists(house.path("moved/joe/x")), "the link was followed")
 
 
+def test_a_purge_takes_no_other_mail_along():
+    """Another user's home lies in it: nothing happens, and that user is named."""
+    with House() as house:
+        home = make_home(house, "Maildir/cur/1")
+        house.tmail("user", "add", "-m", "sub@own.example", "secret")
+        with contextlib.closing(sqlite3.connect(house.path("tmail.db"))) as database, database:
+            database.execute("UPDATE users SET home = ? WHERE login = 'sub@own.example'", (f"{home}/sub/",))
+        err = house.fails("user", "del", "--purge-home", "--yes", "joe@own.example")
+        check("sub@own.example" in err, err)
+        check(os.path.exists(f"{home}/Maildir/cur/1") and house.come_to("joe@own.example") == ["joe@own.example"], "it changed something")
+        house.tmail("user", "del", "sub@own.example")
+        house.tmail("user", "del", "--purge-home", "--yes", "joe@own.example")
+        check(not os.path.exists(home), "the home is still there")
+
+
+def test_names_with_a_detail_are_no_mailboxes():
+    """Dovecot would deliver to another; as the key has it, and only to mailboxes."""
+    with House(RECIPIENT_DELIMITER="-") as house:
+        for words in (("add", "-m", "joe-x@own.example", "secret"), ("add", "joe-x@own.example", "secret"),
+                      ("update", "joe-x@own.example", "--mailbox", "yes"), ("add", "-m", "joe+x@own.example", "secret")):
+            result = house.run("user", *words)
+            good = words[1] != "-m" and words[0] == "add" or "joe+x@own.example" in words
+            equal((result.status == 0, "TMAIL_RECIPIENT_DELIMITER" in result.err), (good, not good), f"{words}: {result!r}")
+
+
+def test_new_mailboxes_with_a_past():
+    """A home that lies there is told, and a name that Dovecot's LMTP may refuse."""
+    with House() as house:
+        home = make_home(house, "Maildir/cur/1")
+        house.tmail("user", "del", "joe@own.example")
+        result = house.run("user", "add", "-m", "joe@own.example", "secret")
+        equal((result.status, f"note: the home {home} exists already" in result.err), (0, True), f"{result!r}")
+        for name, keys, told in (("été@own.example", {}, True), ("ann@bücher.example", {}, False),
+                                 ("ü2@own.example", {"TMAIL_LOCAL_DELIVERY": "lda"}, False)):
+            house.config.update(keys)
+            house.write_config()
+            result = house.run("user", "add", "-m", name, "secret")
+            equal((result.status, "beyond ASCII" in result.err), (0, told), f"{name}: {result!r}")
+
+
 def asked(house, answer, *words):
     """Run the command on a terminal and answer its question; return the exit status and what was shown."""
     ours, theirs = pty.openpty()
@@ -443,6 +511,19 @@ def test_explain_says_who_gets_it():
               [f"From <{SENDER}> to <Joe+x@own.example>", "It is the mailbox joe@own.example", "  with the detail x",
                "  -> joe+x@own.example (mailbox)", "The way of joe+x@own.example:", "Local delivery: LMTP to unix:/run/x/lmtp (TMAIL_LMTP_ADDRESS)",
                "It would be tried in this order."], "text")
+
+
+def test_explain_knows_who_else_is_asked():
+    """Of a domain whose unknown recipients Dovecot is asked about, explain does not foretell a refusal, and asks nobody itself."""
+    with Gateway({"TMAIL_DOVECOT_SUPPORT_ENABLED": "true", "TMAIL_LMTP_ADDRESS": "unix:/run/x/lmtp", "TMAIL_LMTP_PROBE_DOMAINS": "own.example"},
+                 start=False) as house:
+        house.tmail("rcpthost", "add", "-l", "own.example")
+        house.tmail("rcpthost", "add", "-l", "other.example")
+        words = ("explain", "--from", SENDER, "--to")
+        said = json.loads(house.tmail(*words, "nobody@own.example", "--json"))
+        equal((said["local"]["kind"], said["code"], [hop["kind"] for hop in said["hops"]]), ("asked", 250, ["lmtp"]), "what is said")
+        check("Dovecot is asked at RCPT (TMAIL_LMTP_PROBE_DOMAINS)" in house.tmail(*words, "nobody@own.example"), "the text")
+        equal(json.loads(house.tmail(*words, "nobody@other.example", "--json"))["code"], 550, "of another domain")
 
 
 if __name__ == "__main__":

@@ -273,6 +273,37 @@ static void tangles_end(void)
     teardown();
 }
 
+/* Aliases of addresses of old.example, as long as that was nobody's. */
+static void a_domain_makes_no_loops(void)
+{
+    setup();
+    check_ok(add("a@own.example", "x@far.example;A@OLD.example", NULL, false), "a");
+    check_refused(add("old.example", "own.example", NULL, false), "the alias goes round in a circle: a@own.example -> a@own.example");
+    check_number(number_of("SELECT count(*) FROM rcpt_hosts WHERE hostname = 'old.example'"), 0);
+    check_number(number_of("SELECT count(*) FROM aliases"), 1);
+    check_ok(aliases_del(world.tables, STR("a@own.example")), "del");
+    check_ok(add("b@own.example", "c@own.example", NULL, false), "b");
+    check_ok(add("c@own.example", "B+x@xn--bcher-kva.example", NULL, true), "c");
+    check_refused(add("b\xc3\xbc" "cher.example", "own.example", NULL, false), "b@own.example -> c@own.example");
+    check_ok(add("old.example", "own.example", NULL, false), "old");
+    check_ok(aliases_del(world.tables, STR("b@own.example")), "del");
+    check_ok(add("b\xc3\xbc" "cher.example", "own.example", NULL, false), "b is nobody");
+    check_ok(add("e@own.example", "box@third.example", NULL, false), "e");
+    check_ok(add("third.example", "own.example", NULL, false), "no loop");
+    teardown();
+}
+
+/* However many there are, the search ends. */
+static void many_aliases_of_a_domain(void)
+{
+    setup();
+    sql("WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 100)"
+        " INSERT INTO aliases (alias, deliver_to) SELECT 't' || n.i || '@own.example', group_concat('t' || m.i || '@old.example', ';')"
+        " FROM n JOIN n m ON m.i > n.i GROUP BY n.i");
+    check_ok(add("old.example", "own.example", NULL, false), "tangle");
+    teardown();
+}
+
 static void del_takes_the_domain_along(void)
 {
     struct status s;
@@ -308,6 +339,33 @@ static void the_last_of_a_domain_is_told(void)
     teardown();
 }
 
+static void aliases_of_who_has_gone_are_told(void)
+{
+    struct status s;
+
+    setup();
+    check_ok(add_user("joe@else.example", true), "joe");
+    check_ok(add_user("word@else.example", false), "word");
+    check_ok(add("a@own.example", "x@far.example;JOE@Else.example", NULL, false), "a");
+    check_ok(add("b@own.example", "x@far.example", NULL, false), "b");
+    s = users_del(world.tables, STR("word@else.example"), NULL);
+    check_ok(s, "word");
+    check_text(s.text, "");
+    s = users_del(world.tables, STR("joe@else.example"), NULL);
+    check_ok(s, "joe");
+    check_has(s.text, "else.example stays a local domain");
+    check_has(s.text, "; aliases still deliver to joe@else.example: a@own.example");
+    check_ok(add_user("joe@else.example", true), "joe");
+    check_ok(add_user("ann@else.example", true), "ann");
+    sql("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6)"
+        " INSERT INTO aliases (alias, deliver_to) SELECT 't' || i || '@own.example', 'joe@else.example' FROM n");
+    s = users_del(world.tables, STR("joe@else.example"), NULL);
+    check_ok(s, "joe");
+    check_text(s.text, "aliases still deliver to joe@else.example: a@own.example, t1@own.example, t2@own.example, t3@own.example,"
+                       " t4@own.example and 2 more");
+    teardown();
+}
+
 static void domains_of_aliases_stay(void)
 {
     struct status s;
@@ -318,6 +376,8 @@ static void domains_of_aliases_stay(void)
     check_refused(rcpthosts_del(world.tables, STR("OWN.example")), "alias.example is an alias of own.example");
     check_refused(rcpthosts_del(world.tables, STR("alias.example")), "alias.example is an alias of own.example");
     check_number(number_of("SELECT count(*) FROM rcpt_hosts"), 3);
+    sql("UPDATE aliases SET deliver_to = 'Own.EXAMPLE' WHERE alias = 'alias.example'"); /* as an earlier tmail wrote it */
+    check_refused(rcpthosts_del(world.tables, STR("own.example")), "alias.example is an alias of own.example");
     check_ok(aliases_del(world.tables, STR("alias.example")), "del");
     s = rcpthosts_del(world.tables, STR("own.example"));
     check_ok(s, "rcpthost");
@@ -350,8 +410,11 @@ static const struct test_case cases[] = {
     TEST_CASE(loops_that_can_be_seen_are_refused),
     TEST_CASE(details_depend_on_the_delimiter),
     TEST_CASE(tangles_end),
+    TEST_CASE(a_domain_makes_no_loops),
+    TEST_CASE(many_aliases_of_a_domain),
     TEST_CASE(del_takes_the_domain_along),
     TEST_CASE(the_last_of_a_domain_is_told),
+    TEST_CASE(aliases_of_who_has_gone_are_told),
     TEST_CASE(domains_of_aliases_stay),
     TEST_CASE(a_broken_table_is_no_refusal),
 };

@@ -34,7 +34,7 @@ static const struct {
     {"d9", {"d10@here"}, NULL, false}, {"d10", {"d11@here"}, NULL, false}, {"d11", {"joe@else"}, NULL, false},
 };
 
-static int questions;
+static int questions, relayips;
 static struct conf conf;
 
 static enum answer ask_rcpthost(void *self, struct str domain, struct rcpthost *host)
@@ -110,7 +110,8 @@ static enum answer ask_local(void *self, struct str local, struct str domain, ch
 static enum answer ask_relayip(void *self, const struct address *client)
 {
     (void)self;
-    (void)client;
+    check(client != NULL);
+    relayips++;
     return ANSWER_NO;
 }
 
@@ -172,6 +173,7 @@ static void a_mailbox_keeps_its_detail(void)
     check_expand("\"a b\"@here", "\"a b\"@here ");
     check_expand("\"a b+../x\"@here", "\"a b+../x\"@here ");
     check_expand("any+x@catch", "all@catch ");
+    check_expand("box+\xc3\xbc@here", "box@here "); /* Dovecot's LMTP would refuse it */
     set_conf("", "");
     check_expand("box+a@here", "box+a@here "); /* nobody's */
     set_conf("", "-");
@@ -294,17 +296,21 @@ static void senders_of_lists(void)
     check(!policy_list_of(STR(""), &name));
 }
 
-static struct policy_verdict judge(const char *address)
+static struct policy_verdict judge_for(const struct policy_client *client, const char *address)
 {
-    const struct policy_client nobody = {.address = &(struct address){0}};
     struct arena arena = {0};
     struct policy_verdict v;
     struct path path;
 
     check(path_parse_address(&path, str_of(address), &arena) == PATH_OK);
-    v = policy_recipient(&directory, &nobody, &conf, &path);
+    v = policy_recipient(&directory, client, &conf, &path);
     arena_done(&arena);
     return v;
+}
+
+static struct policy_verdict judge(const char *address)
+{
+    return judge_for(&(struct policy_client){.address = &(struct address){0}}, address);
 }
 
 static void who_may_receive(void)
@@ -334,6 +340,18 @@ static void who_may_receive(void)
             printf("#   %s\n", table[i].address);
     }
     set_conf("", "+");
+}
+
+/* A sender that we once rewrote, and whose domain has just gone: asked for nobody, it is nobody's right. */
+static void who_has_no_address_is_no_relayip(void)
+{
+    const struct policy_client nobody = {0};
+    struct policy_verdict v = judge_for(&nobody, "joe@else");
+
+    check_number(v.status.code, 554);
+    check_number(relayips, 0);
+    check_number(judge("joe@else").status.code, 554);
+    check_number(relayips, 1);
 }
 
 static void what_cannot_be_asked(void)
@@ -377,6 +395,7 @@ static const struct test_case cases[] = {
     TEST_CASE(bounces_of_lists),
     TEST_CASE(senders_of_lists),
     TEST_CASE(who_may_receive),
+    TEST_CASE(who_has_no_address_is_no_relayip),
     TEST_CASE(what_cannot_be_asked),
     TEST_CASE(number),
     TEST_CASE(questions_are_asked_once),

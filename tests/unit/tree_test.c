@@ -4,6 +4,8 @@
 
 #include "place.h"
 
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 
 static struct place place;
@@ -171,6 +173,41 @@ static void names_are_made_printable(void)
     place_close(&place);
 }
 
+/* In a world of its own, which not everybody may make. */
+static bool mount_something(const char *folder)
+{
+    return unshare(geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS) == 0 &&
+           mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 && mount("none", folder, "tmpfs", 0, NULL) == 0;
+}
+
+/* What somebody mounted in the home, a backup perhaps, is none of its mail.  The last case: the process has other mounts from here on. */
+static void other_file_systems_stay(void)
+{
+    char folder[256];
+    bool mounted, made;
+
+    setup();
+    make_folder("base/d/dom/u/user/mounted");
+    snprintf(folder, sizeof folder, "%s", place_path(&place, "base/d/dom/u/user/mounted"));
+    mounted = mount_something(folder);
+    if (mounted) {
+        made = mkdir(place_path(&place, "base/d/dom/u/user/mounted/x"), 0700) == 0; /* not for a user whom that world does not know */
+        check_delete("d/dom/u/user", false, "user/mounted: Another file system is mounted here\n");
+        check(exists("base/d/dom/u/user/mounted/x") == made);
+        check(!exists("base/d/dom/u/user/Maildir"));
+        check_delete("d/dom/u/user/mounted", false, "user/mounted: Another file system is mounted here\n");
+        check(exists("base/d/dom/u/user/mounted/x") == made);
+        if (made) { /* one on the way was named, and is no surprise */
+            check_delete("d/dom/u/user/mounted/x", true, "");
+            check(!exists("base/d/dom/u/user/mounted/x"));
+        }
+        check(umount2(folder, MNT_DETACH) == 0);
+    } else {
+        printf("# nothing may be mounted here: not tested\n");
+    }
+    place_close(&place);
+}
+
 static const struct test_case cases[] = {
     TEST_CASE(all_goes_and_empty_folders_above),
     TEST_CASE(neighbours_stay),
@@ -180,6 +217,7 @@ static const struct test_case cases[] = {
     TEST_CASE(many_files),
     TEST_CASE(depth_has_an_end),
     TEST_CASE(names_are_made_printable),
+    TEST_CASE(other_file_systems_stay),
 };
 
 int main(int argc, char **argv)

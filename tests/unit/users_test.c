@@ -8,10 +8,12 @@
 #include "directory/rcpthosts.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
 
 static struct {
     struct place place;
     char path[256], error[512];
+    const char *base; /* of the homes */
     struct tables *tables;
 } world;
 
@@ -53,13 +55,15 @@ static struct status add(const char *login, bool mailbox, bool catchall)
                                                       .mailbox = mailbox,
                                                       .catchall = catchall,
                                                       .default_quota = 200 << 20,
-                                                      .home_base = STR("/base/")});
+                                                      .home_base = str_of(world.base),
+                                                      .delimiter = '+'});
 }
 
 /* A login of each kind. */
 static void setup(void)
 {
     place_open(&world.place);
+    world.base = "/base/";
     snprintf(world.path, sizeof world.path, "%s", place_path(&world.place, "tmail.db"));
     world.tables = tables_open(world.path, world.error, sizeof world.error);
     if (world.tables == NULL) {
@@ -82,7 +86,7 @@ static void teardown(void)
 static struct status update(const char *login, const char *changes)
 {
     static const bool no = false, yes = true;
-    struct user_update u = {.default_quota = 100, .home_base = STR("/base")};
+    struct user_update u = {.default_quota = 100, .home_base = str_of(world.base), .delimiter = '+'};
 
     for (const char *c = changes; *c != '\0'; c += 2) {
         const bool *value = c[1] == '+' ? &yes : &no;
@@ -190,6 +194,7 @@ static void refusals_change_nothing(void)
         {"login@alias.example", "m+", "alias of another domain"},
         {"sales@own.example", "a-m+", "is an existing alias"},
         {"a/b@own.example", "m+", "cannot be the name of a mailbox"},
+        {"a+b@own.example", "m+", "TMAIL_RECIPIENT_DELIMITER"},
         {"\"../x\"@own.example", "m+", "cannot be the name of a mailbox"},
     };
     int64_t users;
@@ -198,7 +203,8 @@ static void refusals_change_nothing(void)
     check_ok(rcpthosts_add(world.tables, STR("far.example"), false), "remote");
     sql("INSERT INTO rcpt_hosts (hostname, is_local, is_alias) VALUES ('alias.example', 1, 1)");
     sql("INSERT INTO users (login, passwd, active) VALUES ('login@far.example', 'x', 'Y'), ('login@alias.example', 'x', 'Y'),"
-        " ('sales@own.example', 'x', 'Y'), ('a/b@own.example', 'x', 'Y'), ('\"../x\"@own.example', 'x', 'Y')");
+        " ('sales@own.example', 'x', 'Y'), ('a/b@own.example', 'x', 'Y'), ('a+b@own.example', 'x', 'Y'),"
+        " ('\"../x\"@own.example', 'x', 'Y')");
     sql("INSERT INTO aliases (alias, deliver_to) VALUES ('sales@own.example', 'x@far.example')");
     users = number_of("SELECT count(*) FROM users WHERE active = 'Y' AND NOT auth_relay");
     for (size_t i = 0; i < TEST_COUNT(table); i++) {
@@ -245,6 +251,98 @@ static void del_tells_the_home(void)
     teardown();
 }
 
+/* Dovecot would deliver to a. */
+static void names_with_a_detail_are_no_mailboxes(void)
+{
+    setup();
+    check_refused(add("A+b@own.example", true, false), "a+b@own.example cannot be the name of a mailbox");
+    check_refused(add("+@own.example", true, false), "what stands behind the + is a detail (TMAIL_RECIPIENT_DELIMITER)");
+    check_ok(add("a+b@own.example", false, false), "a login");
+    check_refused(update("a+b@own.example", "m+"), "TMAIL_RECIPIENT_DELIMITER");
+    check_number(number_of("SELECT count(*) FROM users WHERE have_mailbox"), 2);
+    check_ok(mailbox_check_login(STR("a+b@own.example"), '\0'), "no delimiter");
+    check_ok(mailbox_check_login(STR("a+b@own-x.example"), '-'), "another, in the domain");
+    sql("UPDATE users SET have_mailbox = 1 WHERE login = 'a+b@own.example'");
+    check_ok(update("a+b@own.example", "m+a-"), "one that an earlier tmail made");
+    teardown();
+}
+
+static struct status purge(const char *login)
+{
+    struct gone_user gone = {.purge = true};
+    struct status s = users_del(world.tables, str_of(login), &gone);
+
+    buf_done(&gone.home);
+    return s;
+}
+
+static void a_purge_takes_no_other_mail_along(void)
+{
+    static const struct {
+        const char *home; /* of somebody else */
+        bool overlaps;
+    } table[] = {
+        {"/base/o/own.example/b/box", true},      {"/base/o/own.example/b/box/", true},
+        {"/base//o/./own.example/b/box", true},   {"/base/o/own.example/b/joe/../box/Maildir/", true},
+        {"/base/o/own.example/b/box/sub", true},  {"/base/o/own.example/b", true},
+        {"/base", true},                          {"/", true},
+        {"base/o/own.example/b/box", true},       {"/base/o/own.example/b/box2", false},
+        {"/base/o/own.example/b/bo", false},      {"/base/o/own.example/b/box/../y", false},
+        {"/elsewhere", false},                    {"", false},
+    };
+
+    setup();
+    for (size_t i = 0; i < TEST_COUNT(table); i++) {
+        struct db_query *q = tables_query(world.tables, "UPDATE users SET home = ?1 WHERE login = 'word'");
+
+        db_bind_str(q, 1, str_of(table[i].home));
+        check(db_execute(q));
+        if (!table[i].overlaps) {
+            check_ok(purge("box@own.example"), table[i].home);
+            check_ok(add("box@own.example", true, false), "again");
+            continue;
+        }
+        check_refused(purge("box@own.example"), "the mail of word would be deleted with it");
+        if (!check_number(users_has_mailbox(world.tables, STR("box@own.example")), ANSWER_YES))
+            printf("# %s\n", table[i].home);
+    }
+    sql("UPDATE users SET home = '/base/o/own.example/b/box/x' WHERE login = 'word'");
+    check_ok(users_del(world.tables, STR("box@own.example"), NULL), "without its home");
+    sql("UPDATE users SET home = NULL WHERE login = 'word'");
+    check_ok(purge("all@own.example"), "nobody's home");
+    teardown();
+}
+
+/* Who comes back, or comes after another of that name, finds mail. */
+static void a_home_that_is_there_is_told(void)
+{
+    static const char *const folders[] = {"b", "b/o", "b/o/own.example", "b/o/own.example/j", "b/o/own.example/j/joe",
+                                          "b/n", "b/n/new.example", "b/n/new.example/l", "b/n/new.example/l/login"};
+    char base[256];
+    struct status s;
+
+    setup();
+    for (size_t i = 0; i < TEST_COUNT(folders); i++)
+        check(mkdir(place_path(&world.place, folders[i]), 0700) == 0);
+    snprintf(base, sizeof base, "%s", place_path(&world.place, "b"));
+    world.base = base;
+    s = add("joe@own.example", true, false);
+    check_ok(s, "joe");
+    check_has(s.text, "/b/o/own.example/j/joe exists already: mail that lies there will be the user's");
+    s = add("jo@own.example", true, false);
+    check_ok(s, "jo");
+    check_text(s.text, "");
+    s = update("login@new.example", "m+");
+    check_ok(s, "login");
+    check_has(s.text, "/b/n/new.example/l/login exists already");
+    s = update("login@new.example", "m-");
+    check_has(s.text, "stays a local domain");
+    s = update("login@new.example", "m+"); /* its own again */
+    check_ok(s, "back");
+    check_text(s.text, "");
+    teardown();
+}
+
 static void homes_are_below_their_base(void)
 {
     static const char *const logins[] = {"joe@own.example",
@@ -271,7 +369,7 @@ static void homes_are_below_their_base(void)
         struct buf home = {0};
 
         if (name_login(str_of(logins[i]), login))
-            s = mailbox_check_login(str_of(login));
+            s = mailbox_check_login(str_of(login), '\0');
         if (status_is_ok(&s))
             mailbox_write_home(str_of(login), &home);
         if (homes[i] != NULL ? !check_text(buf_text(&home), homes[i]) : !check_number(s.code, 550))
@@ -288,6 +386,9 @@ static const struct test_case cases[] = {
     TEST_CASE(refusals_change_nothing),
     TEST_CASE(odd_rows_can_be_changed),
     TEST_CASE(del_tells_the_home),
+    TEST_CASE(names_with_a_detail_are_no_mailboxes),
+    TEST_CASE(a_purge_takes_no_other_mail_along),
+    TEST_CASE(a_home_that_is_there_is_told),
     TEST_CASE(homes_are_below_their_base),
 };
 
