@@ -40,9 +40,9 @@ static const struct {
     enum setup_value value;
     const char *key;
 } written[] = {
-    {SETUP_CERT, "TMAIL_TLS_CERT"},           {SETUP_KEY, "TMAIL_TLS_KEY"},     {SETUP_HOME_BASE, "TMAIL_USERS_HOME_BASE"},
-    {SETUP_DATABASE, "TMAIL_DB_SOURCE"},      {SETUP_AUTH, "TMAIL_DOVECOT_AUTH"}, {SETUP_SQL_FILE, "--sql-file"},
-    {SETUP_POSTMASTER, "TMAIL_POSTMASTER"},
+    {SETUP_CERT, "TMAIL_TLS_CERT"},         {SETUP_KEY, "TMAIL_TLS_KEY"},       {SETUP_HOME_BASE, "TMAIL_USERS_HOME_BASE"},
+    {SETUP_DATABASE, "TMAIL_DB_SOURCE"},    {SETUP_AUTH, "TMAIL_DOVECOT_AUTH"}, {SETUP_SQL_FILE, "--sql-file"},
+    {SETUP_POSTMASTER, "TMAIL_POSTMASTER"}, {SETUP_GATEWAY, "TMAIL_USER"},      {SETUP_MAIL_USER, "TMAIL_DOVECOT_LDA_USER or --user"},
 };
 
 __attribute__((format(printf, 2, 3))) static void note(struct setup *s, const char *format, ...)
@@ -142,6 +142,17 @@ static const char *socket_name(const char *path)
     return path;
 }
 
+static bool is_plain(const char *text)
+{
+    return strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@:,=~") == strlen(text);
+}
+
+static void check_plain(struct setup *s, const char *key, const char *text)
+{
+    if (!is_plain(text))
+        note(s, "%s has characters that may mean something else in Dovecot's configuration: choose a plain one", key);
+}
+
 static void write_path(const struct setup *s, const char *path, struct buf *to)
 {
     buf_print(to, "  unix_listener %s {\n    user = %s\n    mode = 0600\n  }\n", socket_name(path), s->values[SETUP_GATEWAY]);
@@ -170,11 +181,13 @@ static bool write_address(const struct setup *s, const struct endpoint *e, const
 
 static void write_listener(struct setup *s, const struct endpoint *e, const char *name, int number, const char *key, struct buf *to)
 {
-    if (e->path != NULL)
+    if (e->path != NULL) {
+        check_plain(s, key, e->path);
         write_path(s, e->path, to);
-    else if (!write_address(s, e, name, number, to))
+    } else if (!write_address(s, e, name, number, to)) {
         note(s, "%s names %s, port %d, which is not this host's loopback: that Dovecot needs a listener there, which is not in this text",
              key, e->host, e->port);
+    }
 }
 
 static void set_lmtp(struct setup *s, const struct conf *c)
@@ -260,16 +273,10 @@ static void set_own_postmaster(struct setup *s, const struct conf *c)
     take(s, SETUP_POSTMASTER, &text);
 }
 
-static bool is_plain(const char *text)
-{
-    return strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@:,=~") == strlen(text);
-}
-
 static void check_written(struct setup *s)
 {
     for (size_t i = 0; i < sizeof written / sizeof written[0]; i++)
-        if (!is_plain(s->values[written[i].value]))
-            note(s, "%s has characters that may mean something else in Dovecot's configuration: choose a plain one", written[i].key);
+        check_plain(s, written[i].key, s->values[written[i].value]);
 }
 
 static void check_files(struct setup *s)

@@ -16,6 +16,8 @@ const struct setup_block setup_2_3[] = {
      "\n"
      "# The database keeps hashes (SHA512-CRYPT): these are the mechanisms that they are good for.\n"
      "auth_mechanisms = plain login\n"
+     "# Names may have all characters that addresses have (o'brien@domain); Dovecot escapes them in its queries.\n"
+     "auth_username_chars =\n"
      "\n"
      "# Who may log in (passdb), and where the mailbox is (userdb).  The queries are in the other file.\n"
      "passdb {\n"
@@ -81,7 +83,7 @@ const struct setup_block setup_2_3[] = {
      "\n"},
     {SETUP_ALWAYS,
      "# Delivery, by LMTP or dovecot-lda.  user+detail reaches user; sieve scripts see the detail.  A folder that a script names is made.\n"
-     "recipient_delimiter = @delimiter@\n"
+     "recipient_delimiter = \"@delimiter@\"\n"
      "lmtp_save_to_detail_mailbox = no\n"
      "lmtp_rcpt_check_quota = yes\n"
      "lda_mailbox_autocreate = yes\n"

@@ -22,6 +22,8 @@ const struct setup_block setup_2_4[] = {
      "\n"
      "# The database keeps hashes (SHA512-CRYPT): these are the mechanisms that they are good for.\n"
      "auth_mechanisms = plain login\n"
+     "# Names may have all characters that addresses have (o'brien@domain); Dovecot escapes them in its queries.\n"
+     "auth_username_chars =\n"
      "\n"
      "# Who may log in: active users alone (tmail user update LOGIN --active no).\n"
      "sql_driver = sqlite\n"
@@ -95,7 +97,7 @@ const struct setup_block setup_2_4[] = {
     {SETUP_ALWAYS,
      "# Delivery, by LMTP or dovecot-lda.  user+detail reaches user; sieve scripts see the detail.  A folder that a script names is made.\n"
      "# tmail may have several messages for one mailbox at a time.\n"
-     "recipient_delimiter = @delimiter@\n"
+     "recipient_delimiter = \"@delimiter@\"\n"
      "lmtp_save_to_detail_mailbox = no\n"
      "lmtp_rcpt_check_quota = yes\n"
      "lmtp_user_concurrency_limit = unlimited\n"

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -100,36 +101,46 @@ static void add_variable(struct buf *to, const char *name, struct str value)
 static void execute_found(struct str program, char *const *argv, char *const *environment)
 {
     struct str rest = STR(SEARCH_PATH), folder;
-    struct buf path = {0};
+    char path[ERRAND_SIZE + sizeof SEARCH_PATH];
     int reason = ENOENT;
 
     while (str_cut(&rest, ':', &folder)) {
-        buf_clear(&path);
-        buf_print(&path, "%.*s/%.*s", STR_ARG(folder), STR_ARG(program));
-        execve(buf_text(&path), argv, environment);
+        snprintf(path, sizeof path, "%.*s/%.*s", STR_ARG(folder), STR_ARG(program));
+        execve(path, argv, environment);
         if (errno != ENOENT && errno != ENOTDIR)
             reason = errno;
     }
     errno = reason;
 }
 
-static void execute_pipe(const struct errand *e)
-{
-    char path[] = "PATH=" SEARCH_PATH, *environment[5] = {path};
-    const char *argv[ERRAND_WORDS + 1] = {NULL};
-    struct buf variables[3] = {{0}};
+/* What a command finds in its environment; made before the limits, which the program that we still are may have passed already. */
+struct setting {
+    struct buf variables[3];
+    char path[sizeof "PATH=" SEARCH_PATH];
+    char *environment[5];
+};
 
-    add_variable(&variables[0], "SENDER", e->sender);
-    add_variable(&variables[1], "RECIPIENT", e->recipient);
-    add_variable(&variables[2], "ORIGINAL_RECIPIENT", e->original);
+static void make_setting(struct setting *s, const struct errand *e)
+{
+    *s = (struct setting){.path = "PATH=" SEARCH_PATH};
+    add_variable(&s->variables[0], "SENDER", e->sender);
+    add_variable(&s->variables[1], "RECIPIENT", e->recipient);
+    add_variable(&s->variables[2], "ORIGINAL_RECIPIENT", e->original);
+    s->environment[0] = s->path;
     for (int i = 0; i < 3; i++)
-        environment[i + 1] = variables[i].data;
+        s->environment[i + 1] = s->variables[i].data;
+}
+
+static void execute_pipe(const struct errand *e, struct setting *s)
+{
+    const char *argv[ERRAND_WORDS + 1] = {NULL};
+
     for (size_t i = 0; i < e->count; i++)
         argv[i] = e->words[i].data;
     if (str_has(e->words[0], '/'))
-        execve(e->words[0].data, (char *const *)argv, environment);
+        execve(e->words[0].data, (char *const *)argv, s->environment);
     else
-        execute_found(e->words[0], (char *const *)argv, environment);
+        execute_found(e->words[0], (char *const *)argv, s->environment);
 }
 
 /* RFC 5321's words come behind the option they belong to, so none of them can be taken for one. */
@@ -146,7 +157,9 @@ static void become_command(const struct errand *e, const struct launch_rules *ru
 {
     const bool is_pipe = e->kind == ERRAND_PIPE;
     const struct person *person = is_pipe ? &rules->pipe_user : &rules->lda_user;
+    struct setting setting;
 
+    make_setting(&setting, e);
     umask(077);
     reset_signals();
     if (setsid() < 0 || chdir("/") != 0 || !set_limits(is_pipe, rules) || !person_become(person))
@@ -155,7 +168,7 @@ static void become_command(const struct errand *e, const struct launch_rules *ru
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
         return;
     if (is_pipe)
-        execute_pipe(e);
+        execute_pipe(e, &setting);
     else
         execute_lda(e, rules->lda);
 }

@@ -27,6 +27,8 @@ const struct doctor_check doctor_checks[] = {
     {"database", AS_GATEWAY, doctor_database},
     {"domains", AS_GATEWAY, doctor_domains},
     {"mailboxes", AS_GATEWAY, doctor_mailboxes},
+    {"aliases", AS_GATEWAY, doctor_aliases},
+    {"postmaster", AS_GATEWAY, doctor_postmaster},
     {"relay", AS_GATEWAY, doctor_relay},
     {"lmtp", AS_GATEWAY, doctor_lmtp},
     {"auth", AS_GATEWAY, doctor_auth},

@@ -12,6 +12,7 @@
 #include "admin/secret.h"
 #include "base/status.h"
 #include "directory/names.h"
+#include "directory/tables.h"
 #include "lmtp/lmtp.h"
 
 /* Milliseconds that anything on this host may take to answer. */
@@ -82,9 +83,14 @@ void doctor_queue(struct doctor *d);
 void doctor_database(struct doctor *d);
 void doctor_domains(struct doctor *d);
 void doctor_mailboxes(struct doctor *d);
+/* A route names DOMAIN, so that its mail does not stay here. */
+enum answer doctor_has_route(struct tables *t, struct str domain);
 void doctor_relay(struct doctor *d);
 /* Of a mailbox that doctor_mailbox named; false when its home is wrong, with the sentence in TEXT. */
 bool doctor_judge_home(const struct doctor *d, struct str login, struct str home, struct buf *text);
+/* doctor_aliases.c: whom they lead to. */
+void doctor_aliases(struct doctor *d);
+void doctor_postmaster(struct doctor *d);
 /* doctor_dovecot.c: Dovecot, on the other side of its sockets. */
 void doctor_lmtp(struct doctor *d);
 void doctor_auth(struct doctor *d);

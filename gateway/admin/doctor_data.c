@@ -1,5 +1,6 @@
 #include "admin/doctor.h"
 
+#include "base/memory.h"
 #include "directory/aliases.h"
 #include "directory/rcpthosts.h"
 #include "directory/relayips.h"
@@ -9,6 +10,7 @@
 
 #include <errno.h>
 #include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,7 +23,7 @@ struct names {
     struct buf text;
 };
 
-enum { NAMES_SHOWN = 3 };
+enum { NAMES_SHOWN = 3, HOMES_NAMED = 5 };
 
 static void add_name(struct names *n, struct str name)
 {
@@ -70,7 +72,7 @@ struct domains {
     bool failed;
 };
 
-static bool has_route(struct domains *ds, struct str domain)
+enum answer doctor_has_route(struct tables *t, struct str domain)
 {
     const struct route_question question = {.domain = domain, .named = true};
     struct route *routes;
@@ -79,8 +81,15 @@ static bool has_route(struct domains *ds, struct str domain)
     size_t count;
 
     arena_init(&arena);
-    answer = routes_find(ds->tables, &question, &arena, &routes, &count);
+    answer = routes_find(t, &question, &arena, &routes, &count);
     arena_done(&arena);
+    return answer;
+}
+
+static bool has_route(struct domains *ds, struct str domain)
+{
+    enum answer answer = doctor_has_route(ds->tables, domain);
+
     ds->failed = ds->failed || answer == ANSWER_FAILED;
     return answer == ANSWER_YES;
 }
@@ -154,30 +163,115 @@ void doctor_domains(struct doctor *d)
 
 /* Mailboxes */
 
+struct home {
+    struct str login, folder; /* with a slash at its end */
+};
+
+struct homes {
+    struct doctor *doctor;
+    struct arena arena;
+    struct home *items;
+    size_t count, room;
+};
+
+static struct str with_slash(struct str folder, struct arena *arena)
+{
+    struct buf text = {0};
+    struct str whole;
+
+    while (str_ends(folder, STR("/")))
+        folder.length--;
+    buf_print(&text, "%.*s/", STR_ARG(folder));
+    whole = arena_str(arena, buf_str(&text));
+    buf_done(&text);
+    return whole;
+}
+
+static void keep_home(struct homes *h, const struct user_row *r)
+{
+    if (r->home.length == 0)
+        return;
+    if (h->count == h->room) {
+        h->room = h->room * 2 + 64;
+        h->items = memory_resize(h->items, h->room * sizeof *h->items);
+    }
+    h->items[h->count++] = (struct home){arena_str(&h->arena, r->login), with_slash(r->home, &h->arena)};
+}
+
 static void take_user(void *context, const struct user_row *r)
 {
-    if (r->mailbox)
-        doctor_mailbox(context, r->login, r->home);
+    struct homes *h = context;
+
+    if (!r->mailbox)
+        return;
+    doctor_mailbox(h->doctor, r->login, r->home);
+    keep_home(h, r);
+}
+
+static int compare_homes(const void *a, const void *b)
+{
+    const struct str left = ((const struct home *)a)->folder, right = ((const struct home *)b)->folder;
+    int order = memcmp(left.data, right.data, left.length < right.length ? left.length : right.length);
+
+    return order != 0 ? order : (left.length > right.length) - (left.length < right.length);
+}
+
+static void tell_shared(struct doctor *d, const struct home *outer, const struct home *inner)
+{
+    const char *advice = "move one of them, and say so in the column home of";
+
+    if (str_equal(outer->folder, inner->folder))
+        doctor_wrong(d, "%.*s and %.*s have the same home, %.*s, and so read each other's mail: %s %s", STR_ARG(outer->login),
+                     STR_ARG(inner->login), STR_ARG(inner->folder), advice, d->conf->db_path);
+    else
+        doctor_wrong(d, "the home of %.*s, %.*s, is within that of %.*s: %s %s", STR_ARG(inner->login), STR_ARG(inner->folder),
+                     STR_ARG(outer->login), advice, d->conf->db_path);
+}
+
+/* What lies within a folder comes right behind it in the order of their names. */
+static void judge_shared(struct homes *h)
+{
+    const struct home *outer = NULL;
+    size_t wrong = 0;
+
+    if (h->count > 1)
+        qsort(h->items, h->count, sizeof *h->items, compare_homes);
+    for (const struct home *inner = h->items; inner < h->items + h->count; inner++)
+        if (outer == NULL || !str_starts(inner->folder, outer->folder))
+            outer = inner;
+        else if (wrong++ < HOMES_NAMED)
+            tell_shared(h->doctor, outer, inner);
+    if (wrong > HOMES_NAMED)
+        doctor_wrong(h->doctor, "and %zu mailboxes more have a home that is another's, or lies within it", wrong - HOMES_NAMED);
 }
 
 void doctor_mailboxes(struct doctor *d)
 {
+    struct homes homes = {.doctor = d};
     struct tables *t = open_tables(d);
     struct status s;
 
     if (t == NULL)
         return;
-    s = users_list(t, take_user, d);
-    if (!status_is_ok(&s))
+    arena_init(&homes.arena);
+    s = users_list(t, take_user, &homes);
+    if (status_is_ok(&s))
+        judge_shared(&homes);
+    else
         doctor_wrong(d, "the users cannot be read (%s): a start of tmail brings an older database up to date", s.text);
+    memory_free(&homes.items);
+    arena_done(&homes.arena);
     tables_close(&t);
 }
 
 static bool is_below(struct str path, const char *base)
 {
-    const struct str folder = str_of(base);
+    struct str folder = str_of(base);
 
-    return str_starts(path, folder) && path.length > folder.length + 1 && path.data[folder.length] == '/' && !str_contains(path, STR("/../"));
+    while (str_ends(folder, STR("/")))
+        folder.length--;
+    return str_starts(path, folder) && path.length > folder.length + 1 && path.data[folder.length] == '/' &&
+           !str_contains(path, STR("/../")) && !str_ends(path, STR("/.."));
 }
 
 static const char *owner_of(const char *path, const struct passwd *expected, bool *differs)

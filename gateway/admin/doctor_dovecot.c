@@ -5,6 +5,7 @@
 #include "dovecot/auth.h"
 #include "dovecot/quota_status.h"
 #include "dovecot/userdb.h"
+#include "net/resolve.h"
 
 #include <errno.h>
 #include <pwd.h>
@@ -84,7 +85,9 @@ static void check_endpoint(struct doctor *d, const struct lmtp_means *means, con
     if (error != 0)
         doctor_socket(d, "TMAIL_LMTP_ADDRESS", e->path, error);
     else
-        doctor_wrong(d, "%s: start Dovecot, see its log, and that its protocols have lmtp (package dovecot-lmtpd)", s.text);
+        doctor_wrong(d, "%s (TMAIL_LMTP_ADDRESS) does not speak LMTP with us (%s): start Dovecot, see its log, and that its protocols "
+                        "have lmtp (package dovecot-lmtpd), its service lmtp that listener (tmail dovecot config) and a process to spare",
+                     name, s.text);
 }
 
 bool doctor_means_open(struct doctor *d, struct doctor_means *m)
@@ -187,35 +190,70 @@ static void ask_quota(struct doctor *d, struct stream *s)
     buf_done(&question);
 }
 
-static bool connect_to(struct stream *s, const struct endpoint *e)
+static void question_quota(struct doctor *d, struct stream *s)
+{
+    s->deadline = clock_now() + DOCTOR_PATIENCE;
+    if (d->sample[0] != '\0')
+        ask_quota(d, s);
+    stream_done(s);
+}
+
+static void try_quota_path(struct doctor *d, const char *path)
+{
+    int error = doctor_try_socket(path);
+    struct stream s;
+
+    if (error != 0)
+        doctor_socket(d, "TMAIL_DOVECOT_QUOTA_STATUS", path, error);
+    else if (stream_connect_path(&s, path, clock_now() + DOCTOR_PATIENCE))
+        question_quota(d, &s);
+}
+
+static bool connect_host(struct stream *s, const struct resolved *found, struct status *why)
 {
     const int64_t deadline = clock_now() + DOCTOR_PATIENCE;
-    struct address address;
 
-    if (e->path != NULL)
-        return stream_connect_path(s, e->path, deadline);
-    if (!address_parse(&address, strcmp(e->host, "localhost") == 0 ? STR("127.0.0.1") : str_of(e->host)))
-        address = (struct address){0};
-    address.port = (uint16_t)e->port;
-    return stream_connect(s, &address, NULL, deadline);
+    *why = found->status;
+    for (size_t i = 0; i < found->count; i++) {
+        if (stream_connect(s, &found->addresses[i], NULL, deadline))
+            return true;
+        *why = status_make(451, "", "%s", stream_fault_text(s));
+    }
+    return false;
+}
+
+/* A host that may be another one. */
+static void try_quota_host(struct doctor *d, const struct endpoint *e)
+{
+    const char *host = strcmp(e->host, "localhost") == 0 ? "127.0.0.1" : e->host;
+    struct doctor_means m;
+    struct resolved found;
+    struct status why;
+    struct stream s;
+
+    if (doctor_means_open(d, &m)) {
+        resolve(m.means.dns, host, e->port, RESOLVE_IPV6_FIRST, clock_now() + DOCTOR_PATIENCE, &m.arena, &found);
+        if (connect_host(&s, &found, &why))
+            question_quota(d, &s);
+        else
+            doctor_wrong(d, "nobody listens at %s (TMAIL_DOVECOT_QUOTA_STATUS): %s: start Dovecot%s, and give it that service "
+                            "(tmail dovecot config)",
+                         d->conf->dovecot_quota_status, why.text, is_here(e) ? "" : " on that host, let this one connect to it");
+    }
+    doctor_means_close(&m);
 }
 
 void doctor_quota_status(struct doctor *d)
 {
     struct endpoint e;
-    struct stream s;
     struct arena arena;
 
     arena_init(&arena);
-    if (endpoint_parse(&e, str_of(d->conf->dovecot_quota_status), &arena) && is_here(&e)) {
-        if (!connect_to(&s, &e) && e.path != NULL)
-            doctor_socket(d, "TMAIL_DOVECOT_QUOTA_STATUS", e.path, s.error);
-        else if (s.fault != STREAM_FINE)
-            doctor_wrong(d, "nobody listens at %s (TMAIL_DOVECOT_QUOTA_STATUS): start Dovecot, and give it that service (tmail dovecot config)",
-                         d->conf->dovecot_quota_status);
-        else if (d->sample[0] != '\0')
-            ask_quota(d, &s);
-        stream_done(&s);
+    if (endpoint_parse(&e, str_of(d->conf->dovecot_quota_status), &arena)) {
+        if (e.path != NULL)
+            try_quota_path(d, e.path);
+        else
+            try_quota_host(d, &e);
     }
     arena_done(&arena);
 }

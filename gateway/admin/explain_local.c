@@ -1,5 +1,6 @@
 #include "admin/explain_local.h"
 
+#include "lmtp/probe.h"
 #include "policy/recipients.h"
 
 /* One question, and where its answer lives. */
@@ -58,13 +59,20 @@ void explain_local_find(struct explain_local *l, const struct directory *d, cons
 {
     const struct policy_client nobody = {.address = &(struct address){0}};
     const struct question q = {d, conf, arena};
+    struct policy_verdict verdict;
     struct expansion x;
 
     *l = (struct explain_local){.address = path->address};
     l->is_local = policy_is_host_role(conf, path) || is_of_local_domain(&q, path);
     if (!l->is_local)
         return;
-    l->status = policy_recipient(d, &nobody, conf, path).status;
+    verdict = policy_recipient(d, &nobody, conf, path);
+    l->status = verdict.status;
+    l->is_asked = verdict.unknown_recipient && probe_is_for(conf, path->host);
+    if (l->is_asked) {
+        l->status = status_ok();
+        return;
+    }
     if (!status_is_ok(&l->status))
         return;
     l->resident = find_resident(&q, path);
@@ -78,6 +86,8 @@ static const char *kind_of(const struct explain_local *l)
 {
     const struct resident *r = l->resident;
 
+    if (l->is_asked)
+        return "asked";
     if (r == NULL)
         return status_is_ok(&l->status) ? "postmaster" : "unknown";
     if (r->by_key)
@@ -135,7 +145,9 @@ static void print_what(const struct explain_local *l, struct listing *to)
 {
     const struct local *found = l->resident != NULL ? &l->resident->local : NULL;
 
-    if (found == NULL)
+    if (l->is_asked)
+        listing_line(to, "Nobody here has it: Dovecot is asked at RCPT (TMAIL_LMTP_PROBE_DOMAINS), and mail taken if that knows it");
+    else if (found == NULL)
         listing_line(to, status_is_ok(&l->status) ? "It is the postmaster of this host" : "Nobody has that address");
     else if (l->resident->by_key)
         listing_line(to, "Nobody has that address: TMAIL_POSTMASTER gets the mail");

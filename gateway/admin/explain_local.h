@@ -14,6 +14,7 @@
 struct explain_local {
     bool is_local; /* else there is nothing to say, and nothing below is set */
     struct str address;
+    bool is_asked;        /* nobody has it here, and at RCPT Dovecot is asked (lmtp/probe.h); nothing below is set but a 2xx */
     struct status status; /* 2xx: mail is taken and goes to the targets */
     const struct resident *resident; /* NULL: the postmaster of this host, which is no local domain */
     const struct target *targets;

@@ -89,14 +89,14 @@ static void walk_text(struct walk *w, struct str address, int depth)
     if (path_parse_address(path, address, w->arena) == PATH_OK && path->host.length > 0)
         walk_address(w, path, depth);
     else
-        fail(w, status_make(451, "4.3.5", "The alias leads to \"%.*s\", which is no address", STR_ARG(address)));
+        fail(w, status_make(451, "4.3.5", "The alias leads to what is no address")); /* tmail doctor says to what */
 }
 
 static bool parse_own(struct walk *w, struct path *path, struct str address)
 {
     if (path_parse_address(path, address, w->arena) == PATH_OK)
         return true;
-    fail(w, status_make(451, "4.3.5", "The directory has \"%.*s\", which is no address", STR_ARG(address)));
+    fail(w, status_make(451, "4.3.5", "The directory has an address that is none"));
     return false;
 }
 

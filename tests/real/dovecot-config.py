@@ -77,7 +77,8 @@ service lmtp {{
 
 # Settings of Dovecot 2.4 and sections that take a name, from its documentation (core/summaries/settings, plugins/quota, plugins/sieve).
 SETTINGS_2_4 = set("""
-dovecot_config_version dovecot_storage_version ssl ssl_server_cert_file ssl_server_key_file auth_allow_cleartext auth_mechanisms sql_driver
+dovecot_config_version dovecot_storage_version ssl ssl_server_cert_file ssl_server_key_file auth_allow_cleartext auth_mechanisms
+auth_username_chars sql_driver
 sqlite_path mail_driver mail_path first_valid_uid last_valid_uid first_valid_gid quota_storage_size quota_status_success quota_status_nouser
 quota_status_overquota recipient_delimiter lmtp_save_to_detail_mailbox lmtp_rcpt_check_quota lmtp_user_concurrency_limit
 lda_mailbox_autocreate lda_mailbox_autosubscribe hostname postmaster_address submission_host
@@ -273,10 +274,38 @@ def test_sieve_makes_folders():
 
 
 def test_another_delimiter():
-    """user-detail, as TMAIL_RECIPIENT_DELIMITER has it."""
-    with chain(keys={"TMAIL_RECIPIENT_DELIMITER": "-"}) as (gateway, dovecot):
-        send(gateway, "alice-work@local.example")
-        dovecot.await_mail(LOGIN)
+    """user-detail, as TMAIL_RECIPIENT_DELIMITER has it; # is no comment."""
+    for delimiter in "-#=":
+        with chain(keys={"TMAIL_RECIPIENT_DELIMITER": delimiter}) as (gateway, dovecot):
+            send(gateway, f"alice{delimiter}work@local.example")
+            dovecot.await_mail(LOGIN)
+    with Gateway({"TMAIL_RECIPIENT_DELIMITER": "#"}, start=False) as gateway:
+        check('recipient_delimiter = "#"\n' in gateway.tmail("dovecot", "config", "--version", "2.4"), "the delimiter of 2.4")
+
+
+def ask_lmtp(dovecot, address):
+    """What Dovecot's LMTP says to RCPT."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(PATIENCE)
+        sock.connect(f"{dovecot.folder}/lmtp")
+        sock.sendall(f"LHLO client.example\r\nMAIL FROM:<>\r\nRCPT TO:<{address}>\r\nQUIT\r\n".encode())
+        with sock.makefile("rb") as lines:
+            return lines.read().decode().splitlines()[-2]
+
+
+def test_names_with_all_characters():
+    """Mailboxes that tmail takes get their mail, and names that look like SQL are nobody's."""
+    with chain() as (gateway, dovecot):
+        for login in ("o'brien@local.example", "x=y@local.example", "100%u@local.example"):
+            gateway.tmail("user", "add", "-m", login, PASSWORD)
+            send(gateway, login)
+            dovecot.await_mail(login)
+            dovecot.open_imap(login).logout()
+            check(ask_lmtp(dovecot, login).startswith("250 "), f"{login} is known")
+        for name in ("x' OR '1'='1", "alice@local.example' -- ", "' OR login = 'alice@local.example' -- "):
+            reply = ask_lmtp(dovecot, f'"{name}"@local.example')
+            check(reply.startswith("550 5.1.1 "), f"{name} is unknown: {reply}")
+            check(refused(dovecot, f"{name}@local.example", PASSWORD), f"{name} cannot log in")
 
 
 def test_variants_are_understood():
@@ -323,6 +352,10 @@ def test_what_does_not_fit_is_said():
     says("do without --sql", "--version", "2.4", "--sql", status=1)
     says("octets, and the path of a socket ends after 107", keys={"TMAIL_DOVECOT_AUTH": "/" + "x" * 107})
     says("TMAIL_USERS_HOME_BASE has characters", keys={"TMAIL_USERS_HOME_BASE": "/srv/my mail"})
+    says("TMAIL_LMTP_ADDRESS has characters", keys={"TMAIL_LMTP_ADDRESS": "unix:/run/dovecot/my lmtp"})
+    says("TMAIL_LMTP_ADDRESS has characters", keys={"TMAIL_LMTP_ADDRESS": "unix:/run/dovecot/lmtp,unix:/srv/#lmtp"})
+    says("TMAIL_DOVECOT_QUOTA_STATUS has characters", keys={"TMAIL_DOVECOT_QUOTA_STATUS": "unix:/run/dovecot/quota #1"})
+    says("TMAIL_DOVECOT_AUTH has characters", keys={"TMAIL_DOVECOT_AUTH": "/run/dovecot/#auth"})
     says("not this host's loopback", keys={"TMAIL_LMTP_ADDRESS": "inet:boxes.example:24"})
     says("has no relay listener", keys={"TMAIL_SMTPD_DSNS": "127.0.0.1:2525:false:submission"})
 
@@ -385,7 +418,7 @@ def test_2_4_has_words_of_2_4_alone():
         for section, name, value in parse(text):
             known = SETTINGS_2_4 if section is None else SECTIONS_2_4.get(section) or SECTIONS_2_4[section.split()[0]]
             check(name in known, f"{name} in {section} is no setting of 2.4")
-            check(value or name == "recipient_delimiter", f"{name} has no value")
+            check(value or name == "auth_username_chars", f"{name} has no value")  # which is: all of them
 
 
 def test_both_versions_ask_the_same():
@@ -477,7 +510,7 @@ def test_a_healthy_chain():
         lines = examine(gateway, dovecot, "--login", LOGIN, "--deliver", LOGIN, stdin=PASSWORD + "\n")
         finds_nothing(lines)
         expected = {"configuration", "listeners", "queue", "database", "domains", "mailboxes", "lmtp", "auth", "homes", "userdb", "quota-status",
-                    "login", "delivery"}
+                    "postmaster", "login", "delivery"}
         equal({name for kind, name in lines if kind == "ok"} - {"users"}, expected, "what is ok")
         check(not any(name == "relay" for _, name in lines), f"the relay client is known: {lines}")
         equal(dovecot.mailbox(LOGIN), [], "mail")
@@ -575,10 +608,124 @@ def test_homes():
             finds(examine(gateway, dovecot), "homes", "cannot write in " + dovecot.base, "chown")
         with configured(gateway, TMAIL_USERS_HOME_BASE=dovecot.base + "/none"):
             finds(examine(gateway, dovecot), "homes", "is not there", "install -d")
+        with configured(gateway, TMAIL_USERS_HOME_BASE=dovecot.base + "//"):
+            finds_nothing(examine(gateway, dovecot))
         if os.geteuid() == 0:
             os.makedirs(home, exist_ok=True)
             os.chown(home, 0, 0)
             finds(examine(gateway, dovecot), "mailboxes", "belongs to root", "chown -R")
+
+
+def test_homes_of_several():
+    """Two with one home, and one within another's; names that only begin alike, and slashes, are no fault. Five are named."""
+    carol = "carol@local.example"
+    with chain() as (gateway, dovecot):
+        home = dovecot.home(LOGIN)
+        gateway.tmail("user", "add", "-m", carol, PASSWORD)
+        with sqlite3.connect(gateway.path("tmail.db")) as table:
+            def put(folder, login=carol):
+                table.execute("UPDATE users SET home = ? WHERE login = ?", (folder, login))
+                table.commit()
+
+            for same in (home, home + "/"):
+                put(same)
+                finds(examine(gateway, dovecot), "mailboxes", LOGIN, carol, "have the same home", home, "column home")
+            put(home + "/Maildir/carol")
+            finds(examine(gateway, dovecot), "mailboxes", f"the home of {carol}", f"is within that of {LOGIN}")
+            for other in (home + "-2", home + "2", os.path.dirname(home) + "/b"):
+                put(other)
+                finds_nothing(examine(gateway, dovecot))
+            for number in range(7):
+                gateway.tmail("user", "add", "-m", f"c{number}@local.example", PASSWORD)
+                put(home, f"c{number}@local.example")
+            lines = examine(gateway, dovecot)
+            equal(len([line for line in lines[("wrong", "mailboxes")] if "the same home" in line]), 5, "homes that are named")
+            finds(lines, "mailboxes", "and 2 mailboxes more")
+        table.close()
+
+
+def test_aliases():
+    """Those that lead to nobody, in a circle, to no address, that stand for nothing, and whose domain is not here; each with its reason."""
+    good = (("team@local.example", LOGIN), ("all@local.example", "team@local.example;x@elsewhere.example"), ("detail@local.example", "alice+x@local.example"))
+    bad = (
+        ("nobody@local.example", "gone@local.example", 0, "nobody has the address gone@local.example"),
+        ("deep@local.example", "nobody@local.example", 0, "nobody has the address gone@local.example"),
+        ("round@local.example", "about@local.example", 0, "leads back to itself"),
+        ("about@local.example", "round@local.example", 0, "leads back to itself"),
+        ("odd@local.example", f"{LOGIN};no address", 0, 'it leads to "no address", which is no address'),
+        ("none@local.example", "", 0, "it stands for nothing"),
+        ("a@gone.example", LOGIN, 0, "gone.example is no local domain"),
+        ("other.example", "gone.example", 1, "gone.example is no local domain"),
+    )
+    with chain() as (gateway, dovecot), sqlite3.connect(gateway.path("tmail.db")) as table:
+        def put(alias, deliver_to, is_domain=0):
+            table.execute("INSERT INTO aliases (alias, deliver_to, is_dom_alias) VALUES (?, ?, ?)", (alias, deliver_to, is_domain))
+            table.commit()
+
+        for alias in good:
+            put(*alias)
+        gateway.tmail("alias", "add", "-p", "/bin/cat", "run@local.example")
+        lines = examine(gateway, dovecot)
+        finds_nothing(lines)
+        equal(lines[("ok", "aliases")], ["4, all of them lead to somebody"], "good aliases")
+        for alias, deliver_to, is_domain, text in bad:
+            put(alias, deliver_to, is_domain)
+            others = [row for row in bad if row[0] == deliver_to]
+            for other in others:
+                put(*other[:3])
+            lines = examine(gateway, dovecot)
+            finds(lines, "aliases", f"{alias}: ", text, "tmail alias del")
+            equal(len(lines[("wrong", "aliases")]), 1 + len(others), f"aliases that are wrong with {alias}")
+            table.executemany("DELETE FROM aliases WHERE alias = ?", [(name,) for name in (alias, *[row[0] for row in others])])
+            table.commit()
+        for alias, deliver_to, is_domain, _ in bad:
+            put(alias, deliver_to, is_domain)
+        lines = examine(gateway, dovecot)
+        equal(len(lines[("wrong", "aliases")]), 6, "sentences of aliases")
+        finds(lines, "aliases", "and 3 more", "8 of 12 aliases")
+        check(("ok", "aliases") not in lines, f"not all are well: {lines}")
+    table.close()
+
+
+def test_aliases_of_others():
+    """Whom the directory does not know may still be there: a domain that Dovecot is asked about, one with a route."""
+    with chain() as (gateway, dovecot):
+        with sqlite3.connect(gateway.path("tmail.db")) as table:
+            table.execute("INSERT INTO aliases (alias, deliver_to) VALUES ('nobody@local.example', 'gone@local.example')")
+        table.close()
+        finds(examine(gateway, dovecot), "aliases", "nobody has the address gone@local.example")
+        with configured(gateway, TMAIL_LMTP_PROBE_DOMAINS="local.example"):
+            finds_nothing(examine(gateway, dovecot))
+        gateway.tmail("routes", "add", "-d", "local.example", "-rh", "127.0.0.1")
+        finds_nothing(examine(gateway, dovecot))
+
+
+def test_postmaster_is_somebody():
+    """TMAIL_POSTMASTER that nobody has, that is an alias to nobody, and that is elsewhere."""
+    with chain() as (gateway, dovecot):
+        for address in ("gone@local.example", "postmaster@local.example"):
+            with configured(gateway, TMAIL_POSTMASTER=address):
+                finds(examine(gateway, dovecot), "postmaster", f"TMAIL_POSTMASTER is {address}", f"nobody has the address {address}")
+        for address in ("somebody@elsewhere.example", "alice+roles@local.example"):
+            with configured(gateway, TMAIL_POSTMASTER=address):
+                lines = examine(gateway, dovecot)
+                finds_nothing(lines)
+                check(("ok", "postmaster") in lines, f"{address}: {lines}")
+
+
+def test_quota_status_of_another_host():
+    """It is connected to like one of this host."""
+    nowhere = "255.255.255.255:12340"  # where no connection can ever be made
+    with chain() as (gateway, dovecot), configured(gateway, TMAIL_DOVECOT_QUOTA_STATUS=nowhere):
+        finds(examine(gateway, dovecot), "quota-status", f"nobody listens at {nowhere} (TMAIL_DOVECOT_QUOTA_STATUS)", "on that host")
+
+
+def test_lmtp_that_is_silent():
+    """The sentence names the key and the socket, and says what to do."""
+    with chain() as (gateway, dovecot), socket.create_server((dovecot.address, 0)) as listener:
+        server = f"{dovecot.address}:{listener.getsockname()[1]}"
+        with configured(gateway, TMAIL_LMTP_ADDRESS=server):
+            finds(examine(gateway, dovecot), "lmtp", f"{server} (TMAIL_LMTP_ADDRESS)", "timed out", "tmail dovecot config")
 
 
 def test_domains_and_files():
