@@ -422,8 +422,10 @@ int parent_run(struct conf *conf)
 {
     struct parent p = {.exit_status = EXIT_FAILED, .look_at = CLOCK_NEVER};
 
-    if (!begin(&p, conf))
+    if (!begin(&p, conf)) {
+        runner_free(&p.runner);
         return p.exit_status;
+    }
     p.exit_status = EXIT_DONE;
     file_raise_limit(); /* each command that runs has some */
     while (!p.stopping || (p.draining_count > 0 && clock_now() < p.stop_by))
