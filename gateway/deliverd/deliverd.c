@@ -64,8 +64,8 @@ static struct workers *open_crew(struct deliverer *d, int64_t threads, int64_t a
 static bool open_workers(struct deliverer *d, const struct conf *conf, char *error, size_t size)
 {
     int64_t most = conf->deliverd_max_in_flight, local = clock_earlier(conf->deliverd_local_concurrency, (most + 4) / 5);
-    int64_t remote = clock_earlier(conf->deliverd_remote_concurrency, most > local ? most - local : 1);
-    int64_t down_ms = clock_earlier(conf->deliverd_dead_host_time, LOCAL_DOWN_MS), commands = (local + 1) / 2;
+    int64_t commands = (local + 1) / 2, remote = clock_earlier(conf->deliverd_remote_concurrency, most > local + commands ? most - local - commands : 1);
+    int64_t down_ms = clock_earlier(conf->deliverd_dead_host_time, LOCAL_DOWN_MS);
 
     d->crews.local = open_crew(d, local, local, down_ms, error, size);
     if (d->crews.local != NULL)

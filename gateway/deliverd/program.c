@@ -23,6 +23,14 @@ static struct str original_of(const struct recipient *r, struct arena *arena)
     return copy;
 }
 
+/* As Dovecot cuts it where it takes mail by LMTP; dovecot-lda wants the user. */
+static struct str without_detail(struct str local, char delimiter)
+{
+    size_t place = delimiter != '\0' ? str_find(local, delimiter, 1) : local.length;
+
+    return str_part(local, 0, place);
+}
+
 /* The mailbox that the recipient has now. */
 static struct status deliver_to_mailbox(const struct attempt_context *context, const struct command_mail *mail, struct arena *arena)
 {
@@ -39,7 +47,7 @@ static struct status deliver_to_mailbox(const struct attempt_context *context, c
     if (answer == ANSWER_FAILED)
         return status_make(451, "4.3.0", "Cannot look up the recipient now");
     if (answer == ANSWER_NO && probe_is_for(context->conf, r->domain))
-        return lda_deliver(&means, mail, path_format(path.local, r->domain, arena));
+        return lda_deliver(&means, mail, path_format(without_detail(path.local, context->conf->recipient_delimiter[0]), r->domain, arena));
     if (answer == ANSWER_NO || found.mailbox.length == 0)
         return status_make(550, "5.1.1", "<%.*s>: there is no such mailbox any more", STR_ARG(r->address));
     return lda_deliver(&means, mail, found.mailbox);

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { RCPT_BATCH = 50, QUIT_MS = 2000 };
+enum { RCPT_BATCH = 50, QUIT_MS = 2000, VERDICT_MS = 1000 };
 
 void client_init(struct client *c, const struct stream *stream, int64_t timeout)
 {
@@ -117,6 +117,7 @@ static void mind_sequence(struct client *c, struct status *s)
         return;
     s->code = 451;
     s->class = 4;
+    c->answered = c->answered && c->messages == 0; /* it was our doing before: a fresh connection is due */
     dialogue_give_up(c, *s);
 }
 
@@ -344,11 +345,11 @@ static struct status read_one_verdict(struct client *c, int64_t deadline, struct
     return s;
 }
 
-/* RFC 2033 section 4.2: a reply for each recipient that was accepted, in their order.  All have the time of one: until the last has come
- * nothing is recorded, and a crash would repeat them. */
+/* RFC 2033 section 4.2: a reply for each recipient that was accepted, in their order.  All have the time of one, and a little for each: until
+ * the last has come nothing is recorded, and a crash would repeat them. */
 static struct status read_verdicts(struct client *c, struct client_message *m)
 {
-    const int64_t deadline = clock_now() + 2 * c->timeout;
+    const int64_t deadline = clock_now() + 2 * c->timeout + (int64_t)count_accepted(m) * VERDICT_MS;
     struct status goodbye = {0};
 
     c->expected += (int)count_accepted(m);

@@ -5,7 +5,7 @@
  * (RFC 3207, RFC 8314) as struct client_security wants it, client_login logs in (RFC 4954), or they say why that cannot be: they never
  * settle for less.  Nothing that was said before TLS counts after it, and no login is sent without TLS.  client_send carries one message to
  * any number of recipients and leaves a status with each; it uses PIPELINING, SIZE, 8BITMIME, CHUNKING, SMTPUTF8 and DSN as the server
- * offers them.  Every command has `timeout`; the final reply, or all of LMTP's together, twice that.  Replies are read within bounds (reply.h).  What a server says is
+ * offers them.  Every command has `timeout`; the final reply, or all of LMTP's together, twice that (and a second for each of those).  Replies are read within bounds (reply.h).  What a server says is
  * hostile input like any other.
  *
  * By LMTP (RFC 2033) the server answers to the content once for each recipient that it accepted: those who were answered have their answer
