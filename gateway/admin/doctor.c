@@ -252,6 +252,7 @@ static bool visit_group(struct visit *v, const struct doctor_check *first, const
 
     if (pipe2(ends, O_CLOEXEC) != 0)
         return false;
+    fflush(NULL); /* what has not been written yet is ours to write, once */
     child = fork();
     if (child == 0) {
         close(ends[0]);
